@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0
+# Each target calls one script; variables on the command line reach it through
+# the environment.
+
+.PHONY: help tree refresh check mbox build boot measure test clean
+.NOTPARALLEL:
+
+help:
+	@echo 'make measure   boot stock, baseline and series, and compare them'
+	@echo '                 DMESG="before.txt after.txt"  compare dmesg files instead'
+	@echo 'make test      build and run every test; ends with "N passed, N failed"'
+	@echo '                 ONLY="queue matrix"  only these parts'
+	@echo
+	@echo 'make tree      make build/linux: the base, then one commit per patch'
+	@echo '                 BASE_TARBALL=file  take this kernel source as the base'
+	@echo '                 FORCE=1  drop commits that are not in patches/ (a branch keeps them)'
+	@echo 'make refresh   write patches/, series and the plain-source view from build/linux'
+	@echo 'make check     patches, series, view and tree agree; style of all files'
+	@echo 'make mbox      threads to mail, in build/mbox'
+	@echo '                 SIGNOFF="Name <address>" VERSION=2 TO=directory'
+	@echo 'make build     build the kernels      KERNEL="stock baseline series"'
+	@echo 'make boot      boot one in QEMU       KERNEL=series MEM=64G CPUS=2 APPEND="..."'
+	@echo 'make clean     remove what was built; keeps build/linux and the base tarball'
+	@echo
+	@echo 'NO_INSTALL=1 with any of them: list missing Debian packages, install none.'
+
+tree refresh check mbox build boot measure test clean:
+	@scripts/$@

@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034
+# What the scripts here share. Source it; do not run it.
+
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+BUILD=$ROOT/build
+# The kernel tree with one commit per patch
+LINUX=${PADATA_MT_TREE:-$BUILD/linux}
+BASE_ENV=$BUILD/base/base.env
+
+export LC_ALL=C.UTF-8
+# Called from a git hook or from make, these would redirect git and the kernel's make
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_PREFIX \
+	GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_COMMON_DIR GIT_NAMESPACE
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
+
+# One line that says what is wrong and what to do about it. The status tells the
+# callers, through subshells and other scripts, that the line is written.
+DIED=3
+die() {
+	progress_clear
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit $DIED
+}
+
+# No script here ends without a word
+set -E
+trap '[ $? -eq $DIED ] || printf "%s: line %d failed: %s\n" "${BASH_SOURCE[0]##*/}" "$LINENO" "$BASH_COMMAND" >&2' ERR
+
+# --- progress -----------------------------------------------------------------
+
+# "progress TEXT" says what is going on: on a terminal in one line, rewritten
+# each time; elsewhere only through progress_start and progress_end.
+progress() {
+	[ ! -t 2 ] || printf '\r\033[K%s' "$*" >&2
+}
+
+progress_clear() {
+	[ ! -t 2 ] || printf '\r\033[K' >&2
+}
+
+say() {
+	progress_clear
+	printf '%s\n' "$*"
+}
+
+# with_progress TEXT LOG COMMAND...: runs the command, output to LOG, and shows
+# TEXT with the seconds passed. Returns the command's status.
+with_progress() {
+	local text=$1 log=$2 start=$SECONDS ticker='' status=0
+	shift 2
+	mkdir -p "$(dirname "$log")"
+	if [ -t 2 ]; then
+		progress "$text"
+		# The command stays in the foreground, so that Ctrl-C reaches it
+		(
+			trap 'exit 0' TERM
+			while sleep 1; do
+				progress "$text ($((SECONDS - start)) s)"
+			done
+		) &
+		ticker=$!
+	else
+		printf '%s\n' "$text" >&2
+	fi
+	"$@" >"$log" 2>&1 || status=$?
+	if [ -n "$ticker" ]; then
+		kill "$ticker" 2>/dev/null || true
+		wait "$ticker" 2>/dev/null || true
+		progress_clear
+	elif [ $status -eq 0 ]; then
+		printf '%s: done in %d s\n' "$text" $((SECONDS - start)) >&2
+	fi
+	return $status
+}
+
+# --- guards -------------------------------------------------------------------
+
+# One run at a time in one checkout. Scripts called by the holder pass.
+take_lock() {
+	mkdir -p "$BUILD/log"
+	[ "${PADATA_MT_LOCK:-}" != "$BUILD" ] || return 0
+	exec 9>>"$BUILD/.lock"
+	flock -n 9 ||
+		die "another run uses this checkout ($(cat "$BUILD/.lock")): wait for it or stop it, then call again"
+	printf '%s, process %d\n' "${0##*/}" $$ >"$BUILD/.lock"
+	export PADATA_MT_LOCK=$BUILD
+}
+
+# need_space MIB [DIRECTORY]
+need_space() {
+	local need=$1 dir=${2:-$BUILD} have
+	mkdir -p "$dir"
+	have=$(df -Pm "$dir" | awk 'NR == 2 { print $4 }')
+	[ "$have" -ge "$need" ] ||
+		die "$dir has $have MiB free and needs $need: free some (\"make clean\" removes built kernels and reports), then call again; what is done so far is kept"
+}
+
+# --- git ----------------------------------------------------------------------
+
+# git without the user's configuration, with everything that shapes a patch set
+# here, so that the same commits give the same bytes everywhere. The function
+# names in hunk headers come from a pattern built into git, which versions of
+# git change; hence one of our own. (safe.directory: in a container the checkout
+# often belongs to another user.)
+clean_git() {
+	GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_TERMINAL_PROMPT=0 \
+	git -c safe.directory='*' -c core.hooksPath=/dev/null -c commit.gpgSign=false -c gc.auto=0 \
+		-c core.quotePath=true -c core.autocrlf=false -c core.pager=cat \
+		-c log.mailmap=false -c log.showSignature=false \
+		-c i18n.commitEncoding=UTF-8 -c i18n.logOutputEncoding=UTF-8 \
+		-c diff.algorithm=myers -c diff.indentHeuristic=true \
+		-c diff.renames=false -c diff.context=3 -c diff.interHunkContext=0 \
+		-c diff.noprefix=false -c diff.mnemonicPrefix=false \
+		-c diff.suppressBlankEmpty=false -c diff.orderFile=/dev/null \
+		-c diff.cpp.xfuncname=$'!^[ \t]*[A-Za-z_][A-Za-z_0-9]*:[[:space:]]*($|/[/*])\n^([A-Za-z_].*)$' \
+		"$@"
+}
+
+# git in the kernel tree
+tree_git() {
+	clean_git -C "$LINUX" "$@"
+}
+
+# The same patches on the same base make the same commits everywhere.
+use_fixed_committer() {
+	export GIT_COMMITTER_NAME=padata-mt GIT_COMMITTER_EMAIL=padata-mt@localhost
+}
+
+# --- the commits in the kernel tree -------------------------------------------
+#
+# base, then for each topic one empty commit with its cover letter (marked by a
+# "Topic: <name>" trailer), then one commit per patch. The empty commits survive
+# "git rebase -i", so topic boundaries need no tags that would go stale.
+
+# "<topic>/<number> <commit> <subject>" for every commit since the base, in
+# order; a cover letter is number 0000.
+list_commits() {
+	local topic='' number=0 commit name subject
+	tree_git log --reverse --topo-order \
+		--format='%H%x1f%(trailers:key=Topic,valueonly,unfold,separator=%x20)%x1f%s' \
+		base..HEAD |
+	while IFS=$'\x1f' read -r commit name subject; do
+		if [ -n "$name" ]; then
+			topic=$name
+			number=0
+		else
+			number=$((number + 1))
+		fi
+		[ -n "$topic" ] ||
+			die "commit $commit ($subject) in build/linux comes before the first cover letter: move it behind one with \"git rebase -i base\""
+		printf '%s/%04d %s %s\n' "$topic" "$number" "$commit" "$subject"
+	done
+}
+
+list_topics() {
+	list_commits | sed -n 's,/0000 .*,,p'
+}
+
+# topic_cover TOPIC: the commit of its cover letter, which has the same tree as
+# the last commit before the topic
+topic_cover() {
+	list_commits | awk -v key="$1/0000" '$1 == key { print $2 }'
+}
+
+# topic_last TOPIC: its last commit
+topic_last() {
+	list_commits | awk -v key="$1/" 'index($1, key) == 1 { last = $2 } END { if (last) print last }'
+}
+
+# commit_of stock|baseline|series|TOPIC|TOPIC/NNNN
+commit_of() {
+	local commit
+	case $1 in
+	stock) commit=$(tree_git rev-parse --verify -q 'base^{commit}') ;;
+	series) commit=$(tree_git rev-parse --verify -q HEAD) ;;
+	*/*) commit=$(list_commits | awk -v key="$1" '$1 == key { print $2 }') ;;
+	*) commit=$(topic_last "$1") ;;
+	esac
+	[ -n "$commit" ] ||
+		die "build/linux has no \"$1\": scripts/commit-of --list prints what it has"
+	printf '%s\n' "$commit"
+}
+
+# --- the queue ----------------------------------------------------------------
+
+# Paths of the patches, in series order, below patches/
+series_patches() {
+	[ ! -e "$ROOT/series" ] || sed -e '/^#/d' -e '/^$/d' "$ROOT/series"
+}
+
+series_stamp() { # tree | tarball-sha256
+	[ ! -e "$ROOT/series" ] || sed -n "s/^# Base-$1: //p" "$ROOT/series"
+}
+
+# One checksum over all that "make refresh" writes and "make tree" reads
+queue_hash() {
+	[ -e "$ROOT/series" ] || { echo none; return; }
+	(
+		cd "$ROOT"
+		find series patches -type f -print0 | sort -z | xargs -0 sha256sum
+	) | sha256sum | cut -d' ' -f1
+}
+
+# Files that the patches touch
+series_files() {
+	local patches
+	mapfile -t patches < <(series_patches)
+	[ ${#patches[@]} -eq 0 ] ||
+		(cd "$ROOT/patches" && sed -n 's,^diff --git a/.* b/,,p' "${patches[@]}" | sort -u)
+}
+
+# The plain-source view: what a file must be called, and which files the patches
+# as they stand say it has
+VIEW_PATTERN='(\.(c|h|rst|S)|(^|/)Makefile)$'
+view_files() {
+	local patches
+	mapfile -t patches < <(series_patches)
+	[ ${#patches[@]} -eq 0 ] ||
+		(cd "$ROOT/patches" && awk '
+			/^diff --git a\// { path = $4; sub(/^b\//, "", path) }
+			/^new file mode / { added[path] = 1 }
+			/^deleted file mode / { delete added[path] }
+			END { for (path in added) print path }' "${patches[@]}") |
+		grep -E "$VIEW_PATTERN" | sort || true
+}
+
+# The header lines that a mail lacks if something put other letters than ASCII
+# into its body after git wrote the header
+needs_charset() {
+	if LC_ALL=C grep -q '[^ -~[:cntrl:]]' "$1" && ! sed '/^$/q' "$1" | grep -q '^Content-Type:'; then
+		printf '%s\n' 'MIME-Version: 1.0' 'Content-Type: text/plain; charset=UTF-8' \
+			'Content-Transfer-Encoding: 8bit'
+	fi
+}
+
+# What build/linux was last made from, or written to: applied_queue is the
+# checksum of the queue, applied_head the commit.
+read_applied() {
+	applied_queue='' applied_head=''
+	[ ! -e "$LINUX/.git/padata-mt/applied" ] ||
+		read -r applied_queue applied_head <"$LINUX/.git/padata-mt/applied"
+}
+
+write_applied() { # QUEUE HEAD
+	mkdir -p "$LINUX/.git/padata-mt"
+	printf '%s %s\n' "$1" "$2" >"$LINUX/.git/padata-mt/applied.new"
+	mv "$LINUX/.git/padata-mt/applied.new" "$LINUX/.git/padata-mt/applied"
+}
+
+# sparse_clone DIR COMMIT: a throw-away clone of the kernel tree in which only
+# the files that the patches touch are checked out. Takes a second.
+sparse_clone() {
+	local dir=$1 commit=$2
+	rm -rf "$dir"
+	clean_git clone -q --shared --no-checkout "$LINUX" "$dir"
+	clean_git -C "$dir" config core.sparseCheckout true
+	series_files | sed 's,^,/,' >"$dir/.git/info/sparse-checkout"
+	clean_git -C "$dir" checkout -q --detach "$commit"
+}
+
+# write_mails DIR: the queue as files that "git am" turns into the commits
+# described above: the cover letters lose what refresh generates and get their
+# trailers back. DIR.list names the origin of each.
+write_mails() {
+	local dir=$1 patch topic='' note
+	mkdir -p "$dir"
+	: >"$dir.list"
+	while read -r patch; do
+		if [ "${patch%%/*}" != "$topic" ]; then
+			topic=${patch%%/*}
+			[ -e "$ROOT/patches/$topic/0000-cover-letter.patch" ] ||
+				die "patches/$topic/0000-cover-letter.patch is missing: \"git checkout -- patches\" brings it back"
+			note=$(series_note "$topic")
+			echo "patches/$topic/0000-cover-letter.patch" >>"$dir.list"
+			{
+				# Up to a blank line, after which the trailers can follow
+				sed '/^Base: /,$d' "$ROOT/patches/$topic/0000-cover-letter.patch"
+				printf 'Topic: %s\n' "$topic"
+				[ -z "$note" ] || printf 'Series-note: %s\n' "$note" | wrap 72 ' '
+			} >"$dir/$(next_mail "$dir")"
+		fi
+		[ -e "$ROOT/patches/$patch" ] ||
+			die "patches/$patch is in series and missing: \"git checkout -- patches series\" brings both back"
+		echo "patches/$patch" >>"$dir.list"
+		cp "$ROOT/patches/$patch" "$dir/$(next_mail "$dir")"
+	done < <(series_patches)
+}
+
+next_mail() {
+	printf '%04d' "$(wc -l <"$1.list")"
+}
+
+# The comment above a topic in series, as one line without the topic's name
+series_note() {
+	awk -v start="# $1: " '
+		index($0, start) == 1 { note = substr($0, length(start) + 1); on = 1; next }
+		on && /^# / { note = note " " substr($0, 3); next }
+		on { exit }
+		END { print note }' "$ROOT/series"
+}
+
+# wrap WIDTH PREFIX: breaks lines at blanks; further lines begin with PREFIX
+wrap() {
+	fold -s -w "$1" | sed -e 's/ *$//' -e "2,\$s/^/$2/"
+}
+
+# am_mails REPOSITORY MAILS: "git am" of all of them
+am_mails() {
+	(
+		use_fixed_committer
+		clean_git -C "$1" -c am.threeWay=false am -q --empty=keep \
+			--committer-date-is-author-date --no-gpg-sign \
+			--whitespace=nowarn "$2"/*
+	)
+}
