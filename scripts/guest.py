@@ -1,0 +1,504 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Boot one kernel in QEMU and say what came of it.
+
+	settings = guest.settings({"memory": "64G", "cpus": "2"})
+	result = guest.boot("build/kernel/series/arch/x86/boot/bzImage",
+			    settings, "build/log/my-boot.txt")
+	if not result.ok:
+		print(result.reason)
+
+result.lines is the console, line by line, which is also the guest's dmesg.
+"""
+
+import ctypes
+import dataclasses
+import functools
+import hashlib
+import os
+import re
+import select
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from common import BUILD, BZIMAGE, LINUX, ROOT, Failure, explain, relative
+
+QEMU = "qemu-system-x86_64"
+
+REACHED_INIT = "padata-mt: init reached"
+DONE = "padata-mt: done"
+
+BOOT_TIMEOUT = 120
+KVM_TRIAL_TIMEOUT = 20
+LAST_LINES = 15
+
+
+@dataclasses.dataclass(frozen=True)
+class Guest:
+	memory: str = "2G"
+	cpus: int = 2
+	nodes: tuple = ()	# of (number of CPUs, memory); either may be none
+	append: str = ""	# more kernel arguments
+	qemu: str = ""		# more QEMU arguments
+	icount: bool = False	# guest time counts instructions; one CPU only
+	debug: bool = False	# a kernel with lock checking and sanitizers
+	timeout: float = BOOT_TIMEOUT
+	run: str = ""		# a static program or script to run in the guest
+	extra: tuple = ()	# more files to find under /extra in the guest
+
+
+@dataclasses.dataclass
+class Boot:
+	# "ok", "warned" (reached its end with something on the console that
+	# console-patterns denies), "panic", "hang", "stopped" (ended before its
+	# time without a panic) or "qemu" (QEMU itself would not run it)
+	verdict: str
+	reason: str
+	log: Path
+	seconds: float
+	lines: list
+	accel: str
+
+	@property
+	def ok(self):
+		return self.verdict == "ok"
+
+	def last_lines(self, count=LAST_LINES):
+		return [line for line in self.lines if line.strip()][-count:]
+
+
+# ---- describing a guest --------------------------------------------------
+
+def parse_size(text):
+	"""Bytes in a size as QEMU writes it: 512M, 16G, or plain MiB."""
+	match = re.fullmatch(r"(\d+)([KMGT]?)B?", text.strip(), re.IGNORECASE)
+	if not match:
+		raise Failure(f"'{text}' is no memory size: write it as 512M or 16G")
+	shift = {"K": 10, "": 20, "M": 20, "G": 30, "T": 40}
+	return int(match[1]) << shift[match[2].upper()]
+
+
+def parse_nodes(text):
+	"""Nodes written as CPUS:MEMORY, e.g. "2:8G, 0:8G, 2:0"."""
+	nodes = []
+	for node in re.split(r"[,\s]+", text.strip()):
+		cpus, _, memory = node.partition(":")
+		if not cpus.isdigit() or not memory:
+			raise Failure(f"'{node}' is no node: write CPUS:MEMORY, as 2:8G")
+		nodes.append((int(cpus), memory if parse_size(memory) else ""))
+	return tuple(nodes)
+
+
+def settings(strings):
+	"""A Guest from a dict of strings, such as a section of an INI file.
+
+	With nodes, the CPUs and the memory are the sum of theirs.
+	"""
+	yes = {"yes": True, "true": True, "1": True,
+	       "no": False, "false": False, "0": False, "": False}
+	readers = {"nodes": parse_nodes, "cpus": int, "timeout": float,
+		   "icount": lambda text: yes[text.lower()],
+		   "debug": lambda text: yes[text.lower()],
+		   "extra": lambda text: tuple(text.split())}
+	known = {field.name for field in dataclasses.fields(Guest)}
+	values = {}
+	for key, text in strings.items():
+		if key not in known:
+			raise Failure(f"a guest has no setting '{key}': it has "
+				      + ", ".join(sorted(known)))
+		try:
+			values[key] = readers.get(key, str.strip)(text.strip())
+		except (KeyError, ValueError):
+			raise Failure(f"'{text}' is no value for a guest's {key}") from None
+	nodes = values.get("nodes")
+	if nodes:
+		total = sum(parse_size(memory) for _, memory in nodes if memory)
+		values["memory"] = f"{total >> 20}M"
+		values["cpus"] = sum(cpus for cpus, _ in nodes)
+	return Guest(**values)
+
+
+# ---- what the guest runs -------------------------------------------------
+
+packing_lock = threading.Lock()
+
+
+def gen_init_cpio():
+	"""The kernel's own packer, so that no root is needed for device nodes."""
+	source = LINUX / "usr/gen_init_cpio.c"
+	tool = BUILD / "gen_init_cpio"
+	if not tool.exists():
+		if not source.exists():
+			raise Failure(f"{relative(source)} is missing: run make tree")
+		scratch = tool.with_suffix(f".{os.getpid()}")
+		subprocess.run(["gcc", "-O2", "-o", scratch, source], check=True)
+		scratch.replace(tool)
+	return tool
+
+
+def busybox():
+	for path in ("/bin/busybox", "/usr/bin/busybox"):
+		if Path(path).exists():
+			return Path(path)
+	raise Failure("busybox is missing: install busybox-static")
+
+
+def initramfs(extra=()):
+	"""Pack guest-init, busybox and the extra files, once for each content."""
+	files = [("/init", ROOT / "scripts/guest-init"), ("/bin/busybox", busybox())]
+	for path in map(Path, extra):
+		if not path.exists():
+			raise Failure(f"{path} is missing: it was to go into the guest")
+		files.append((f"/extra/{path.name}", path))
+
+	applets = "sh mount awk cat echo poweroff sleep ls grep dmesg taskset"
+	listing = ["nod /dev/console 0600 0 0 c 5 1"]
+	listing += [f"dir /{name} 0755 0 0"
+		    for name in ("dev", "proc", "sys", "bin", "tmp", "extra")]
+	listing += [f"slink /bin/{name} busybox 0777 0 0" for name in applets.split()]
+	listing += [f"file {name} {path} 0755 0 0" for name, path in files]
+
+	digest = hashlib.sha256("\n".join(listing).encode())
+	for _, path in files:
+		digest.update(hashlib.sha256(path.read_bytes()).digest())
+	image = BUILD / "initramfs" / f"{digest.hexdigest()[:16]}.cpio"
+	if not image.exists():
+		image.parent.mkdir(parents=True, exist_ok=True)
+		packed = subprocess.run([gen_init_cpio(), "-t", "0", "-"], check=True,
+					input="\n".join(listing).encode() + b"\n",
+					stdout=subprocess.PIPE).stdout
+		scratch = image.with_suffix(f".{os.getpid()}")
+		scratch.write_bytes(packed)
+		scratch.replace(image)
+	return image
+
+
+def qemu_command(kernel, guest, accel):
+	if guest.icount and guest.cpus != 1:
+		raise Failure("icount needs a guest with one CPU")
+
+	# Without a keyboard the kernel need not wait for one to answer
+	command = [QEMU, "-machine", "pc,i8042=off", "-nodefaults", "-no-user-config", "-display", "none",
+		   "-no-reboot", "-chardev", "stdio,id=console,signal=off",
+		   "-serial", "chardev:console"]
+	append = ["console=ttyS0", "nokaslr", "printk.time=1", "printk.devkmsg=on",
+		  "panic=-1", "oops=panic"]
+	if guest.icount:
+		# One instruction takes one nanosecond. The rest is what would
+		# differ from run to run: random numbers, the date, and a guest's
+		# idea of its clock, which it would else find by calibration.
+		command += ["-accel", "tcg,thread=single",
+			    "-icount", "shift=0,sleep=off", "-seed", "1",
+			    "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
+		append.append("tsc_early_khz=1000000")
+	elif accel == "kvm":
+		command += ["-accel", "kvm"]
+	else:
+		command += ["-accel", "tcg,thread=multi"]
+
+	# KASAN and five-level page tables print a splat on the unpatched kernel
+	command += ["-cpu", "max,la57=off" if guest.debug else "max"]
+	# A socket for each CPU: the kernel warns of sockets that span nodes
+	command += ["-smp", f"{guest.cpus},sockets={guest.cpus},cores=1,threads=1"]
+
+	# reserve=off: a guest may be far larger than the host, since only its
+	# memmap is ever touched
+	backend = "memory-backend-ram,id=m{},size={},reserve=off"
+	nodes = guest.nodes or ((guest.cpus, guest.memory),)
+	total = sum(parse_size(memory) for _, memory in nodes if memory)
+	command += ["-m", f"{total >> 20}M"]
+	first_cpu = 0
+	for node, (cpus, memory) in enumerate(nodes):
+		numa = f"node,nodeid={node}"
+		if memory:
+			command += ["-object",
+				    backend.format(node, f"{parse_size(memory) >> 20}M")]
+			numa += f",memdev=m{node}"
+		if cpus:
+			numa += f",cpus={first_cpu}-{first_cpu + cpus - 1}"
+			first_cpu += cpus
+		command += ["-numa", numa]
+
+	extra = list(guest.extra)
+	if guest.run:
+		extra.append(guest.run)
+		append.append(f"padata_mt.run={Path(guest.run).name}")
+	if guest.append:
+		append.append(guest.append)
+	command += ["-kernel", str(kernel), "-initrd", str(initramfs(extra)),
+		    "-append", " ".join(append)]
+	return command + shlex.split(guest.qemu)
+
+
+# ---- running it ----------------------------------------------------------
+
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent():
+	"""Leaves no QEMU behind, however this process ends."""
+	LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+running = set()
+running_lock = threading.Lock()
+no_more = False
+
+
+def end_all():
+	"""End the guests of all threads, and let none start."""
+	global no_more
+	with running_lock:
+		no_more = True
+		for qemu in running:
+			qemu.kill()
+
+
+def start_qemu(command, errors):
+	with running_lock:
+		if no_more:
+			raise Failure("stopped before its start")
+		try:
+			# A session of its own: Ctrl-C reaches this process, which
+			# then ends QEMU, rather than both at once
+			qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+						stdout=subprocess.PIPE, stderr=errors,
+						start_new_session=True,
+						preexec_fn=die_with_parent)
+		except FileNotFoundError:
+			raise Failure(f"{command[0]} is missing: install "
+				      "qemu-system-x86 or run scripts/setup boot") from None
+		running.add(qemu)
+		return qemu
+
+
+@dataclasses.dataclass
+class Ending:
+	timed_out: bool
+	status: int		# QEMU's, as subprocess has it
+	errors: str		# what QEMU said on stderr
+	seconds: float
+
+
+def run_qemu(command, log, timeout, until=DONE, on_line=None):
+	"""Run QEMU until it ends, says `until`, or the time is up."""
+	started = time.monotonic()
+	log.parent.mkdir(parents=True, exist_ok=True)
+	errors_path = log.with_name(log.name + ".qemu")
+	timed_out = True
+	with open(log, "wb") as console, open(errors_path, "wb") as errors:
+		qemu = start_qemu(command, errors)
+		try:
+			unfinished = b""
+			while time.monotonic() - started < timeout:
+				left = timeout - (time.monotonic() - started)
+				if not select.select([qemu.stdout], [], [], max(left, 0))[0]:
+					continue
+				data = os.read(qemu.stdout.fileno(), 65536)
+				if not data:
+					timed_out = False
+					break
+				data = data.replace(b"\r", b"")
+				console.write(data)
+				console.flush()
+				*complete, unfinished = (unfinished + data).split(b"\n")
+				if on_line:
+					for line in complete:
+						on_line(line.decode(errors="replace"))
+				if any(until.encode() in line for line in complete):
+					timed_out = False
+					break
+			if timed_out:
+				status = None
+			else:
+				try:
+					status = qemu.wait(0 if data else 5)
+				except subprocess.TimeoutExpired:
+					status = None
+		finally:
+			qemu.kill()
+			qemu.wait()
+			qemu.stdout.close()
+			with running_lock:
+				running.discard(qemu)
+	said = errors_path.read_text(errors="replace").strip()
+	errors_path.unlink()
+	return Ending(timed_out, status, said, time.monotonic() - started)
+
+
+def boot(kernel, guest, log, on_line=None, accel=None):
+	"""Boot `kernel` as `guest`, with the console kept in the file `log`.
+
+	Raises Failure when the host, rather than the kernel, is at fault in a
+	way that would stop any guest.
+	"""
+	kernel, log = Path(kernel), Path(log)
+	if not kernel.exists():
+		raise Failure(f"{relative(kernel)} is missing: {how_to_build(kernel)}")
+	if accel is None:
+		accel = "tcg" if guest.icount else accelerator(kernel)
+	try:
+		with packing_lock:
+			command = qemu_command(kernel, guest, accel)
+		ending = run_qemu(command, log, guest.timeout, on_line=on_line)
+		lines = log.read_text(errors="replace").splitlines()
+	except OSError as error:
+		raise Failure(explain(error)) from error
+	verdict, reason = judge(lines, ending, guest)
+	return Boot(verdict, reason, log, ending.seconds, lines, accel)
+
+
+def how_to_build(kernel):
+	try:
+		name = Path(os.path.abspath(kernel)).relative_to(BUILD / "kernel")
+	except ValueError:
+		return "give the path of a bzImage"
+	return "run scripts/build " + str(name).removesuffix(f"/{BZIMAGE}")
+
+
+# ---- KVM -----------------------------------------------------------------
+
+kvm_lock = threading.Lock()
+
+
+@functools.cache
+def note(text):
+	"""Say it once."""
+	print(text, file=sys.stderr, flush=True)
+
+
+def accelerator(kernel):
+	"""KVM where it really works, else TCG.
+
+	On nested machines /dev/kvm is often there and usable, and yet the guest
+	hangs before its first line. So a short trial boot decides, once for each
+	boot of the host.
+	"""
+	with kvm_lock:
+		if not Path("/dev/kvm").exists():
+			return "tcg"
+		if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+			note("KVM: no access to /dev/kvm, using TCG (slower)")
+			return "tcg"
+		host = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+		memory = BUILD / "kvm-trial"
+		try:
+			tried, answer = memory.read_text().split()
+		except (OSError, ValueError):
+			tried, answer = None, None
+		if tried != host:
+			log = BUILD / "log/kvm-trial.txt"
+			small = Guest(memory="1G", cpus=1, timeout=KVM_TRIAL_TIMEOUT)
+			trial = boot(kernel, small, log, accel="kvm")
+			answer = "usable" if any_line(trial.lines, REACHED_INIT) else "unusable"
+			# The kernel may be to blame: remember only what holds for others
+			if answer == "usable" or not trial.lines:
+				memory.write_text(f"{host} {answer}\n")
+		if answer == "usable":
+			return "kvm"
+		note("KVM: /dev/kvm is there, but a trial guest did not reach init; "
+		     "using TCG (slower)")
+		return "tcg"
+
+
+# ---- judging it ----------------------------------------------------------
+
+def any_line(lines, text):
+	return any(text in line for line in lines)
+
+
+@functools.cache
+def console_patterns():
+	patterns = {"deny": [], "allow": []}
+	for line in (ROOT / "scripts/console-patterns").read_text().splitlines():
+		if line and not line.startswith("#"):
+			kind, pattern = line.split(None, 1)
+			patterns[kind].append(re.compile(pattern))
+	return patterns
+
+
+def complaints(lines):
+	"""The first line of each thing on the console that should not be there."""
+	patterns = console_patterns()
+	found = []
+	for report in reports(lines):
+		if any(allow.search(line) for allow in patterns["allow"]
+		       for line in report):
+			continue
+		denied = [line for line in report
+			  if any(deny.search(line) for deny in patterns["deny"])]
+		found += [strip_stamp(line) for line in denied[:1]]
+	return found
+
+
+def reports(lines):
+	"""Lines, a warning from "cut here" to "end trace" being taken as one."""
+	report = []
+	for line in lines:
+		if report and "[ cut here ]" in line:
+			yield report
+			report = []
+		report.append(line)
+		if "[ cut here ]" not in report[0] or "[ end trace" in line:
+			yield report
+			report = []
+	if report:
+		yield report
+
+
+def strip_stamp(line):
+	return re.sub(r"^(<\d+>)?\[ *\d+\.\d+\](\[ *[TC]\d+\])? ", "", line).strip()
+
+
+def judge(lines, ending, guest):
+	"""The verdict on a boot, and why in one line."""
+	panics = [line for line in lines if "Kernel panic - not syncing" in line]
+	if panics:
+		return "panic", strip_stamp(panics[0])
+	if ending.timed_out:
+		last = strip_stamp(([line for line in lines if line.strip()]
+				    or ["(nothing on the console)"])[-1])
+		return "hang", f"no end within {guest.timeout:g} s, last line: {last}"
+	if not any_line(lines, DONE):
+		if not lines or ending.status:
+			return "qemu", explain_qemu(ending, guest)
+		return "stopped", ("ended before its init was done, last line: "
+				   + strip_stamp(lines[-1]))
+	found = complaints(lines)
+	if found:
+		more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+		return "warned", found[0] + more
+	return "ok", f"reached its end in {ending.seconds:.1f} s"
+
+
+def explain_qemu(ending, guest):
+	said = ending.errors.splitlines()[-1] if ending.errors else ""
+	if re.search("cannot set up guest memory|Cannot allocate memory|"
+		     "phys-bits too low|Address space limit", ending.errors):
+		return (f"a guest of {guest.memory} is larger than this host can map; "
+			f"choose a smaller one (QEMU: {said})")
+	if ending.status and ending.status < 0:
+		name = signal.Signals(-ending.status).name
+		hint = ", the host may be out of memory" if name == "SIGKILL" else ""
+		return f"QEMU was ended by {name}{hint}"
+	if said:
+		return f"QEMU would not run it: {said}"
+	return "the guest stopped before its first console line"
+
+
+def zones(lines):
+	"""{(node, zone): {"managed": pages, ...}} as guest-init printed them."""
+	found = {}
+	pattern = re.compile(r"padata-mt: node (\d+) zone (\S+) (.*)")
+	for line in lines:
+		match = pattern.search(line)
+		if match:
+			words = match[3].split()
+			counts = dict(zip(words[::2], map(int, words[1::2])))
+			found[int(match[1]), match[2]] = counts
+	return found
