@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What goes wrong is said in one clear line, with a status that is not 0, and
+nothing that was built is lost.
+
+Programs that would do harm, or that should fail, are replaced by small ones
+in front of PATH.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from common import BUILD, BZIMAGE, LINUX, ROOT
+
+PLACE = BUILD / "test/bad-input"
+KERNEL = "series"
+
+NOTHING_INSTALLED = "exit 1"
+NO_NETWORK = """
+echo "E: Unable to fetch some archives, maybe run apt-get update" >&2
+exit 100"""
+SUDO_WITHOUT_QUESTIONS = """
+while [ "${1#-}" != "$1" ]; do shift; done
+[ $# -eq 0 ] || exec "$@"
+"""
+DISK_IS_FULL = """
+echo "Filesystem 1048576-blocks Used Available Capacity Mounted on"
+echo "/dev/full 100000 99990 10 100% /"
+"""
+COMPILER_FINDS_DISK_FULL = """
+case " $* " in
+*" bzImage "*)
+	echo "cc1: fatal error: mm/mm_init.s: No space left on device"
+	exit 2
+esac
+exec /usr/bin/make "$@"
+"""
+HANGS_WITH_KVM = """
+case "$*" in
+*"-accel kvm"*) exec sleep 1000
+esac
+exec /usr/bin/qemu-system-x86_64 "$@"
+"""
+
+
+class Case:
+	"""Runs one command, and says what is wrong with the way it failed."""
+
+	def __init__(self, name, instead=None, **environment):
+		self.place = PLACE / name
+		shutil.rmtree(self.place, ignore_errors=True)
+		self.place.mkdir(parents=True)
+		self.environment = dict(os.environ, **environment)
+		if instead:
+			programs = self.place / "bin"
+			programs.mkdir()
+			for program, text in instead.items():
+				path = programs / program
+				path.write_text(f"#!/bin/sh\n{text.strip()}\n")
+				path.chmod(0o755)
+			self.environment["PATH"] = f"{programs}:{os.environ['PATH']}"
+
+	def run(self, *command, says, status=None):
+		"""`says` is a pattern for the one line it must end with."""
+		before = images()
+		ended = subprocess.run([str(word) for word in command], cwd=ROOT,
+				       env=self.environment, text=True,
+				       errors="replace", stdin=subprocess.DEVNULL,
+				       stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+				       timeout=300)
+		(self.place / "output.txt").write_text(ended.stdout + ended.stderr)
+		return (self.judge(ended.returncode, ended.stdout, ended.stderr,
+				   says, status)
+			+ ([] if images() == before else ["a built kernel was lost"]))
+
+	@staticmethod
+	def judge(returncode, stdout, stderr, says, status):
+		problems = []
+		if returncode == 0 or status not in (None, returncode):
+			problems.append(f"the status was {returncode}")
+		# That KVM does not work is worth a note, and no part of the answer
+		errors = [line for line in stderr.splitlines()
+			  if line.strip() and not line.startswith("KVM: ")]
+		lines = stdout.splitlines() + errors
+		last = errors or stdout.splitlines()
+		if not last or not re.search(says, last[-1]):
+			problems.append(f"its last line was '{(last or [''])[-1]}', and "
+					f"should have matched '{says}'")
+		if sum(bool(re.search(says, line)) for line in lines) > 1:
+			problems.append("it said so more than once")
+		for line in lines:
+			if re.match(r"Traceback |\S+: line \d+: ", line):
+				problems.append(f"it also said '{line}'")
+		return problems
+
+
+def images():
+	return {str(path): path.stat().st_mtime_ns
+		for path in (BUILD / "kernel").glob(f"**/{BZIMAGE}")}
+
+
+# ---- the cases ---------------------------------------------------------------
+
+def missing_package():
+	"""a missing package, with NO_INSTALL=1"""
+	return Case("missing-package", {"dpkg-query": NOTHING_INSTALLED},
+		    NO_INSTALL="1").run(
+		"scripts/setup", "boot",
+		says=r"^setup: missing, .*NO_INSTALL.*qemu-system-x86")
+
+
+def no_network():
+	"""no network for packages"""
+	return Case("no-network", {"dpkg-query": NOTHING_INSTALLED,
+				   "apt-get": NO_NETWORK,
+				   "sudo": SUDO_WITHOUT_QUESTIONS},
+		    NO_INSTALL="").run(
+		"scripts/setup", "boot",
+		says=r"^setup: could not install .*Unable to fetch.*network")
+
+
+def disk_full_for_packages():
+	"""no disk space for packages"""
+	return Case("disk-full-for-packages", {"dpkg-query": NOTHING_INSTALLED,
+					       "apt-get": NO_NETWORK,
+					       "sudo": SUDO_WITHOUT_QUESTIONS,
+					       "df": DISK_IS_FULL},
+		    NO_INSTALL="").run(
+		"scripts/setup", "boot", says=r"^setup: \S+ has 10 MiB free and needs")
+
+
+def disk_full_for_build():
+	"""no disk space in the middle of a build"""
+	name = "series-off"
+	place = BUILD / "kernel" / name
+	existed = place.exists()
+	try:
+		return Case("disk-full-for-build", {"make": COMPILER_FINDS_DISK_FULL}).run(
+			"scripts/build", name, says=r"^build: no space left .*free some")
+	finally:
+		if not existed:
+			shutil.rmtree(place, ignore_errors=True)
+
+
+def patch_that_does_not_apply():
+	"""a patch that no longer applies"""
+	case = Case("patch", PADATA_MT_TREE="")
+	del case.environment["PADATA_MT_TREE"]
+	copy = scratch_copy(case.place / "copy")
+	series = [line for line in (copy / "series").read_text().splitlines()
+		  if line and not line.startswith("#")]
+	patch = series[len(series) // 2]
+	path = copy / "patches" / patch
+	text = path.read_text()
+	victim = re.search(r"^--- a/(.*)$", text, re.MULTILINE)[1]
+	# Every context line of one file is another one now
+	head, diff = text.split(f"--- a/{victim}\n", 1)
+	path.write_text(head + f"--- a/{victim}\n"
+			+ re.sub(r"^ (.+)$", r" \1 once", diff, flags=re.MULTILINE))
+	return case.run(copy / "scripts/tree",
+			says=rf"^tree: \S*{re.escape(patch)} does not apply.*"
+			     rf"{re.escape(victim)}.*mend")
+
+
+def scratch_copy(copy):
+	"""This checkout and its kernel tree, without their size."""
+	listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-z", "-c", "-o",
+				 "--exclude-standard"], text=True, check=True,
+				capture_output=True).stdout
+	for name in filter(None, listed.split("\0")):
+		if (ROOT / name).is_file():
+			(copy / name).parent.mkdir(parents=True, exist_ok=True)
+			shutil.copy2(ROOT / name, copy / name)
+	(copy / "build/base").mkdir(parents=True)
+	shutil.copy2(BUILD / "base/base.env", copy / "build/base/base.env")
+	patches = [path.read_text(errors="replace")
+		   for path in (copy / "patches").glob("*/*.patch")]
+	touched = {"/" + name for text in patches
+		   for name in re.findall(r"^diff --git a/(\S+) b/", text, re.MULTILINE)}
+	tree = copy / "build/linux"
+	git = ["git", "-C", tree]
+	subprocess.run(["git", "clone", "-q", "--shared", "--no-checkout", LINUX, tree],
+		       check=True)
+	subprocess.run([*git, "config", "core.sparseCheckout", "true"], check=True)
+	(tree / ".git/info").mkdir(exist_ok=True)
+	(tree / ".git/info/sparse-checkout").write_text("\n".join(sorted(touched)) + "\n")
+	subprocess.run([*git, "checkout", "-q", "-B", "series", "base"], check=True)
+	return copy
+
+
+def kernel_that_hangs():
+	"""a kernel that hangs"""
+	case = Case("hang")
+	log = case.place / "console.txt"
+	problems = case.run("scripts/boot", KERNEL, "--timeout", "5", "--log", log,
+			    "--run", "scripts/tests/never-end",
+			    says=r"hang: no end within 5 s, last line: .*console\.txt")
+	if " | " not in (case.place / "output.txt").read_text():
+		problems.append("it did not show the last console lines")
+	return problems
+
+
+def kernel_that_panics():
+	"""a kernel that panics"""
+	case = Case("panic")
+	return case.run("scripts/boot", KERNEL, "--log", case.place / "console.txt",
+			"--append", "rdinit=/missing init=/missing",
+			says=r"panic: Kernel panic - not syncing.*console\.txt")
+
+
+def guest_too_large():
+	"""a guest that is larger than the host can map"""
+	case = Case("too-large")
+	return case.run("scripts/boot", KERNEL, "--memory", "300T",
+			"--log", case.place / "console.txt",
+			says="300T is larger than this host can map")
+
+
+def memory_that_is_none():
+	"""a memory size that is none"""
+	return Case("no-size").run("scripts/boot", KERNEL, "--memory", "much",
+				   says=r"^boot: 'much' is no memory size")
+
+
+def kernel_that_is_none():
+	"""a kernel that is not built"""
+	return Case("no-kernel").run("scripts/boot", "no-such-kernel",
+				     says=r"^boot: .*no-such-kernel.* is missing: run")
+
+
+def kvm_that_does_not_work():
+	"""a /dev/kvm that is there and does not work"""
+	if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+		return "there is no /dev/kvm here"
+	case = Case("kvm", {"qemu-system-x86_64": HANGS_WITH_KVM})
+	# In a folder of its own, since the answer is kept for later boots
+	program = (
+		"import sys; from pathlib import Path; sys.path.insert(0, 'scripts')\n"
+		"import guest; guest.KVM_TRIAL_TIMEOUT = 3\n"
+		f"guest.BUILD = Path({str(case.place)!r})\n"
+		f"print(guest.accelerator({str(BUILD / 'kernel' / KERNEL / BZIMAGE)!r}))\n")
+	ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, text=True,
+			       env=case.environment, capture_output=True)
+	problems = []
+	if ended.stdout.strip() != "tcg":
+		problems.append(f"it chose '{ended.stdout.strip()}', not TCG")
+	if not re.fullmatch(r"KVM: /dev/kvm is there, but .*TCG.*", ended.stderr.strip()):
+		problems.append(f"it said '{ended.stderr.strip()}'")
+	return problems
+
+
+def ctrl_c():
+	"""Ctrl-C while a guest runs"""
+	case = Case("ctrl-c")
+	log = case.place / "console.txt"
+	before = images()
+	boot = subprocess.Popen([ROOT / "scripts/boot", KERNEL, "--log", log,
+				 "--run", "scripts/tests/never-end"], cwd=ROOT,
+				text=True, start_new_session=True,
+				stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+	qemu = []
+	end = time.monotonic() + 60
+	while time.monotonic() < end and boot.poll() is None and not (
+			qemu and log.exists() and log.stat().st_size):
+		time.sleep(0.2)
+		qemu = qemu_of(boot.pid)
+	os.killpg(boot.pid, signal.SIGINT)
+	try:
+		output, errors = boot.communicate(timeout=20)
+	except subprocess.TimeoutExpired:
+		boot.kill()
+		return ["it went on"]
+	problems = case.judge(boot.returncode, output, errors, "^boot: interrupted", 130)
+	if not qemu:
+		problems.append("it ran no QEMU")
+	time.sleep(0.5)
+	left = [pid for pid in qemu if Path(f"/proc/{pid}").exists()]
+	if left:
+		problems.append("it left QEMU behind")
+		for pid in left:
+			os.kill(pid, signal.SIGKILL)
+	if images() != before:
+		problems.append("a built kernel was lost")
+	return problems
+
+
+def qemu_of(parent):
+	"""The process numbers of the QEMUs that `parent` started."""
+	found = []
+	for stat in Path("/proc").glob("[0-9]*/stat"):
+		try:
+			name, _, rest = stat.read_text().partition(")")
+		except OSError:
+			continue
+		if "(qemu" in name and int(rest.split()[1]) == parent:
+			found.append(int(stat.parent.name))
+	return found
+
+
+def dmesg_without_figures():
+	"""a dmesg file without the lines looked for"""
+	case = Case("dmesg")
+	files = [case.place / "before.txt", case.place / "after.txt"]
+	for path in files:
+		path.write_text("[    0.000000] Linux version 6.12.0\n"
+				"[    1.000000] nothing to see here\n")
+	case.environment["DMESG"] = " ".join(map(str, files))
+	return case.run("scripts/measure",
+			says=r"^measure: .*before\.txt.*deferred")
+
+
+CASES = (missing_package, no_network, disk_full_for_packages, disk_full_for_build,
+	 patch_that_does_not_apply, kernel_that_hangs, kernel_that_panics,
+	 kvm_that_does_not_work, guest_too_large, memory_that_is_none,
+	 kernel_that_is_none, ctrl_c, dmesg_without_figures)
+
+
+def check(report):
+	for case in CASES:
+		try:
+			problems = case()
+		except (OSError, subprocess.SubprocessError) as error:
+			problems = [str(error)]
+		if isinstance(problems, str):
+			report.skip(case.__doc__, problems)
+		else:
+			report.check(not problems, case.__doc__, problems)

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Boots guests in the background, as many at a time as the host has CPUs.
+
+The threads are daemons: when this process ends, by Ctrl-C too, they end with
+it, and their guests with them (see guest.die_with_parent).
+"""
+
+import os
+import queue
+import threading
+from concurrent.futures import Future
+
+import guest
+from common import BUILD, BZIMAGE, Failure
+
+waiting = queue.SimpleQueue()
+workers = []
+prepared = threading.Lock()
+
+
+def start(kernel, settings, log):
+	"""A future of the guest.Boot. `kernel` is a name below build/kernel,
+	`settings` are the strings that guest.settings() takes, and the console
+	goes to build/test/`log`."""
+	settings = dict(settings, debug="yes" if kernel.endswith("-debug") else "no")
+	future = Future()
+	waiting.put((future, BUILD / "kernel" / kernel / BZIMAGE,
+		     guest.settings(settings), BUILD / "test" / log))
+	if len(workers) < os.cpu_count():
+		workers.append(threading.Thread(target=work, daemon=True))
+		workers[-1].start()
+	return future
+
+
+def work():
+	while True:
+		future, image, settings, log = waiting.get()
+		try:
+			# What the first boot makes for the others is made once
+			with prepared:
+				guest.initramfs()
+			future.set_result(guest.boot(image, settings, log))
+		except Exception as error:
+			future.set_exception(error)
+
+
+def outcome(future):
+	"""(the guest.Boot or None, why there is none)"""
+	try:
+		return future.result(), ""
+	except Failure as failure:
+		return None, str(failure)
+
+
+def describe(kernel, result):
+	"""A boot that went wrong, for a person."""
+	lines = [f"{kernel}: {result.verdict}: {result.reason}",
+		 f"  log: {guest.relative(result.log)}"]
+	if result.verdict in ("panic", "hang", "stopped"):
+		lines += [f"  | {line}" for line in result.last_lines(8)]
+	return lines

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0
+"""With one CPU, a struct page costs no more instructions in series than in
+stock.
+
+Guest time counts instructions in these guests (see scripts/measure, which
+shows the figures), so this compares counts, the same on any host, never times.
+"""
+
+import dmesg
+import guest
+from tests import boots
+
+# The cost of a page is what the larger guest takes more than the smaller one
+SIZES = ("16G", "32G")
+PAGE_SIZE = 4096
+INSTRUCTIONS_PER_US = 1000
+
+
+def check(report):
+	guests = {(kernel, size): boots.start(
+			kernel, {"memory": size, "cpus": "1", "icount": "yes",
+				 "timeout": "300"}, f"instructions/{size}-{kernel}.txt")
+		  for kernel in ("stock", "series") for size in SIZES}
+	times = {}
+	for (kernel, size), future in guests.items():
+		result, reason = boots.outcome(future)
+		if not report.check(result and result.ok, f"{kernel} boots with {size}",
+				    boots.describe(kernel, result) if result else [reason]):
+			return
+		times[kernel, size] = dmesg.parse(result.lines, result.log)
+
+	for what, name in (("deferred_us", "deferred init"), ("boot_us", "boot to init")):
+		stock, series = (per_page(times, kernel, what)
+				 for kernel in ("stock", "series"))
+		report.check(series <= stock, f"{name}: {series:.2f} instructions a page, "
+			     f"stock {stock:.2f}", ["series takes more than stock"])
+
+
+def per_page(times, kernel, what):
+	small, large = (getattr(times[kernel, size], what) for size in SIZES)
+	pages = (guest.parse_size(SIZES[1]) - guest.parse_size(SIZES[0])) // PAGE_SIZE
+	return (large - small) * INSTRUCTIONS_PER_US / pages

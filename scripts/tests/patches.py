@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Each patch of the queue builds, and boots to init, with CONFIG_PADATA and
+DEFERRED_STRUCT_PAGE_INIT on and off."""
+
+import subprocess
+
+from common import ROOT, Failure
+from tests import boots, builds
+
+GUEST = {"memory": "5G", "cpus": "2"}
+VARIANTS = {"": "on", "-off": "off"}
+
+
+def list_patches():
+	"""(name, commit) of each patch, in order."""
+	listed = subprocess.run([ROOT / "scripts/commit-of", "--list"], text=True,
+				capture_output=True)
+	if listed.returncode:
+		raise Failure(listed.stderr.strip().splitlines()[-1])
+	for line in listed.stdout.splitlines():
+		name, commit, _ = line.split(" ", 2)
+		if not name.endswith("/0000"):
+			yield name, commit
+
+
+def commit_of(name):
+	return subprocess.run([ROOT / "scripts/commit-of", name], text=True,
+			      capture_output=True).stdout.strip()
+
+
+def check(report):
+	patches = list(list_patches())
+	# The last patch of a topic is a kernel that was built anyway
+	built = {commit_of(kernel): kernel for kernel in ("baseline", "series")}
+
+	# One variant after the other: from patch to patch little changes, and
+	# the guests boot while the next kernel is being built
+	guests = {}
+	for variant in VARIANTS:
+		for patch, commit in patches:
+			kernel = patch + variant
+			if not variant and commit in built:
+				kernel = built[commit]
+			log = f"patches/{patch.replace('/', '-')}{variant}.txt"
+			if builds.build(report, kernel, f"{patch} builds, options "
+					f"{VARIANTS[variant]}"):
+				guests[patch, variant] = (kernel, boots.start(
+					kernel, GUEST, log))
+
+	for (patch, variant), (kernel, future) in guests.items():
+		result, reason = boots.outcome(future)
+		report.check(result and result.ok,
+			     f"{patch} boots, options {VARIANTS[variant]}",
+			     boots.describe(kernel, result) if result else [reason])
