@@ -68,6 +68,7 @@ static bool padata_chunks_take(struct padata_chunks *chunks,
 	const struct padata_mt_job *job = chunks->job;
 	long handed_out = atomic_long_read(&chunks->handed_out);
 	unsigned long left, size;
+	long next;
 
 	do {
 		left = job->size - (unsigned long)handed_out;
@@ -76,6 +77,7 @@ static bool padata_chunks_take(struct padata_chunks *chunks,
 
 		*start = job->start + (unsigned long)handed_out;
 		size = padata_chunk_size(chunks, *start, left);
+		next = (long)((unsigned long)handed_out + size);
 
 		/*
 		 * Relaxed: only the value counts.  The job was written before
@@ -83,8 +85,7 @@ static bool padata_chunks_take(struct padata_chunks *chunks,
 		 * they have left, which see to the ordering.
 		 */
 	} while (!atomic_long_try_cmpxchg_relaxed(&chunks->handed_out,
-						  &handed_out,
-						  handed_out + (long)size));
+						  &handed_out, next));
 	*end = *start + size;
 	return true;
 }
@@ -109,8 +110,9 @@ static void padata_chunks_stop(struct padata_chunks *chunks, int err)
  * padata_chunks_do_one - take a chunk and run the job's thread_fn on it
  * @chunks: The chunks.
  *
- * The first thread_fn to fail ends the job: from then on no chunk is handed
- * out, while those that other threads are at run to their end.
+ * An error ends the job: once it is recorded no chunk is handed out, while
+ * those that were handed out before run to their end.  Of several errors the
+ * one that was recorded first counts.
  *
  * Context: Whatever thread_fn needs.  Any number of threads at once.
  * Return: False when there was no chunk left to take, else true.

@@ -7,6 +7,7 @@ it, and their guests with them (see guest.die_with_parent).
 
 import os
 import queue
+import re
 import threading
 from concurrent.futures import Future
 
@@ -50,6 +51,13 @@ def outcome(future):
 		return future.result(), ""
 	except Failure as failure:
 		return None, str(failure)
+
+
+def deferred_nodes(lines):
+	"""The nodes that had struct pages initialised late."""
+	found = (re.search(r"node (\d+) deferred pages initialised", line)
+		 for line in lines)
+	return {int(match[1]) for match in found if match}
 
 
 def describe(kernel, result):

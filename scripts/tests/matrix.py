@@ -10,7 +10,7 @@ from common import BUILD, Failure, progress
 from tests import boots
 
 SCENARIOS = Path(__file__).with_name("scenarios.ini")
-OURS = ("about", "deferred", "shows", "expect", "baseline append")
+OURS = ("about", "deferred", "shows", "expect", "without debug", "baseline append")
 EXPECT = ("same pages", "other pages", "panic", "warned", "hang")
 
 # What zones must have in common; the number of free pages varies with timing
@@ -34,7 +34,7 @@ def check(report):
 	running = []
 	for name, scenario in read_scenarios():
 		kernels = ["baseline", "series", "series-debug"]
-		if scenario["expect"] == "other pages":
+		if scenario["expect"] == "other pages" or "without debug" in scenario:
 			kernels = ["baseline", "series"]
 		elif scenario["expect"] != "same pages":
 			kernels = ["series"]
@@ -52,6 +52,8 @@ def check(report):
 		progress(f"Booting scenario {count} of {len(running)}: {name}")
 		problems = judge(scenario, futures)
 		report.check(not problems, f"{name}: {scenario['about']}", problems)
+		if "without debug" in scenario:
+			report.skip(f"{name} with series-debug", scenario["without debug"])
 
 
 def judge(scenario, futures):
@@ -88,9 +90,7 @@ def judge(scenario, futures):
 
 def check_console(scenario, lines):
 	"""The lines that must, or must not, be there."""
-	deferred = {int(match[1]) for line in lines for match
-		    in [re.search(r"node (\d+) deferred pages initialised", line)]
-		    if match}
+	deferred = boots.deferred_nodes(lines)
 	expected = expected_nodes(scenario)
 	if deferred != expected:
 		yield (f"struct pages were initialised late on {nodes(deferred)}, and "

@@ -4,7 +4,7 @@ DEFERRED_STRUCT_PAGE_INIT on and off."""
 
 import subprocess
 
-from common import ROOT, Failure
+from common import ROOT, Failure, progress
 from tests import boots, builds
 
 GUEST = {"memory": "5G", "cpus": "2"}
@@ -47,8 +47,13 @@ def check(report):
 				guests[patch, variant] = (kernel, boots.start(
 					kernel, GUEST, log))
 
-	for (patch, variant), (kernel, future) in guests.items():
+	for count, ((patch, variant), (kernel, future)) in enumerate(guests.items(), 1):
+		progress(f"Booting {count} of {len(guests)}: {kernel}")
 		result, reason = boots.outcome(future)
-		report.check(result and result.ok,
-			     f"{patch} boots, options {VARIANTS[variant]}",
-			     boots.describe(kernel, result) if result else [reason])
+		problems = [reason] if not result else []
+		if result and not result.ok:
+			problems = boots.describe(kernel, result)
+		elif result and not variant and not boots.deferred_nodes(result.lines):
+			problems = ["no struct page was initialised late"]
+		report.check(not problems, f"{patch} boots, options {VARIANTS[variant]}",
+			     problems)

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _PADATA_TEST_ATOMIC_H
+#define _PADATA_TEST_ATOMIC_H
+
+/*
+ * The kernel's atomics, in terms of the compiler's, with the ordering that
+ * Documentation/atomic_t.txt promises and none beyond it: ThreadSanitizer is
+ * to miss what the kernel does not give.
+ *
+ * Each is a schedule_point(): the test program decides what other threads get
+ * done before it.
+ *
+ * The macros named BREAK_* each take away something that the engine depends
+ * on, so that the tests can be seen to fail.
+ */
+
+#include <linux/compiler.h>
+#include <linux/types.h>
+
+void schedule_point(void);
+
+#ifdef BREAK_LEAVE_ORDER
+#define DEC_AND_TEST_ORDER	BREAK_LEAVE_ORDER
+#else
+#define DEC_AND_TEST_ORDER	__ATOMIC_SEQ_CST
+#endif
+
+static inline int atomic_read(const atomic_t *v)
+{
+	schedule_point();
+	return __atomic_load_n(&v->counter, __ATOMIC_RELAXED);
+}
+
+static inline void atomic_set(atomic_t *v, int i)
+{
+	schedule_point();
+	__atomic_store_n(&v->counter, i, __ATOMIC_RELAXED);
+}
+
+static inline bool atomic_dec_and_test(atomic_t *v)
+{
+	schedule_point();
+	return !__atomic_sub_fetch(&v->counter, 1, DEC_AND_TEST_ORDER);
+}
+
+static inline int atomic_cmpxchg_relaxed(atomic_t *v, int old, int new)
+{
+	schedule_point();
+#ifdef BREAK_FIRST_ERROR
+	return __atomic_exchange_n(&v->counter, new, __ATOMIC_RELAXED);
+#else
+	__atomic_compare_exchange_n(&v->counter, &old, new, false,
+				    __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	return old;
+#endif
+}
+
+/* For <linux/refcount.h> */
+static inline int atomic_cmpxchg_release(atomic_t *v, int old, int new)
+{
+	schedule_point();
+	__atomic_compare_exchange_n(&v->counter, &old, new, false,
+				    __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+	return old;
+}
+
+static inline long atomic_long_read(const atomic_long_t *v)
+{
+	schedule_point();
+	return __atomic_load_n(&v->counter, __ATOMIC_RELAXED);
+}
+
+static inline void atomic_long_set(atomic_long_t *v, long i)
+{
+	schedule_point();
+#ifdef BREAK_STOP
+	/* The hand-out begins at 0; anything else is the stop. */
+	if (i)
+		return;
+#endif
+	__atomic_store_n(&v->counter, i, __ATOMIC_RELAXED);
+}
+
+static inline bool atomic_long_try_cmpxchg_relaxed(atomic_long_t *v, long *old,
+						   long new)
+{
+#ifdef BREAK_TAKE
+	long now = __atomic_load_n(&v->counter, __ATOMIC_RELAXED);
+
+	if (now != *old) {
+		*old = now;
+		return false;
+	}
+	schedule_point();
+	__atomic_store_n(&v->counter, new, __ATOMIC_RELAXED);
+	return true;
+#else
+	schedule_point();
+	return __atomic_compare_exchange_n(&v->counter, old, new, false,
+					   __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+#endif
+}
+
+#endif /* _PADATA_TEST_ATOMIC_H */

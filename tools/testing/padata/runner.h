@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * runner.h - run a job in threads, as padata_do_multithreaded() does
+ */
+#ifndef _PADATA_TEST_RUNNER_H
+#define _PADATA_TEST_RUNNER_H
+
+#include <linux/padata.h>
+
+#define MAX_THREADS	8
+#define MAX_UNITS	2048
+#define MAX_CHUNKS	16384
+#define MAX_BAD_UNITS	4
+
+struct padata_chunks;
+
+/**
+ * struct chunk - a chunk that thread_fn was called for
+ * @start: Its first unit.
+ * @end: One past its last unit.
+ * @err: What thread_fn returned.
+ */
+struct chunk {
+	unsigned long	start;
+	unsigned long	end;
+	int		err;
+};
+
+/**
+ * struct trial - a job, how to run it, and what came of it
+ * @job: The job, thread_fn and fn_arg included.
+ * @nr_threads: How many threads take part, the caller included.
+ *
+ * @nr_held_back: So many helpers never start, and have to be taken back.
+ * @start_together: No thread takes a chunk before all are there.
+ * @meet_in_take: No thread takes its first chunk before all have looked for it.
+ * @leave_in_turn: The threads leave one after the other.
+ * @callers_turn: How many leave before the caller.
+ * @bad_units: do_chunk() fails the chunks that hold one of these.
+ * @nr_bad_units: How many there are.
+ *
+ * @nr_workers: How many threads took a chunk.  Atomic, but orders nothing.
+ * @nr_chunks: How many times thread_fn was called.  The same.
+ * @chunks: With what, in any order.
+ * @done: For jobs of up to MAX_UNITS: how many times each unit was done.
+ * @divisor: The engine's: a chunk is what is left divided by this.
+ * @nr_late: Chunks handed out to a thread that knew before it asked that the
+ *	     job was stopped.  Atomic, but orders nothing.
+ *
+ * @engine: What is tested.
+ * @nr_started: Threads that have started.
+ * @nr_in_take: Threads about to take their first chunk.
+ * @nr_in_chunk: For thread_fn.
+ * @stopped: A thread has been through the engine with its error.
+ * @nr_failed: How many have been.
+ *
+ * What the threads write plainly the caller reads plainly, so it is up to the
+ * engine to order that.
+ */
+struct trial {
+	struct padata_mt_job	job;
+	unsigned int		nr_threads;
+
+	unsigned int		nr_held_back;
+	bool			start_together;
+	bool			meet_in_take;
+	bool			leave_in_turn;
+	unsigned int		callers_turn;
+	unsigned long		bad_units[MAX_BAD_UNITS];
+	unsigned int		nr_bad_units;
+
+	unsigned int		nr_workers;
+	unsigned int		nr_chunks;
+	struct chunk		chunks[MAX_CHUNKS];
+	unsigned char		done[MAX_UNITS];
+	unsigned long		divisor;
+	unsigned int		nr_late;
+
+	struct padata_chunks	*engine;
+	unsigned int		nr_started;
+	unsigned int		nr_in_take;
+	unsigned int		nr_in_chunk;
+	bool			stopped;
+	unsigned int		nr_failed;
+};
+
+/* The helpers wait for work until the program ends. */
+void start_helpers(void);
+
+/*
+ * The only trial there is, with what came of the one before wiped off.  @job
+ * lacks but fn_arg, and is done by @nr_threads whatever its max_threads.
+ */
+struct trial *new_trial(const struct padata_mt_job *job,
+			unsigned int nr_threads);
+
+/* Runs the job; returns what it came to. */
+int run_trial(struct trial *trial);
+
+/* The same in one thread without a schedule, for very many jobs. */
+int run_trial_alone(struct trial *trial);
+
+/* A thread_fn that notes all it does, and fails for bad units. */
+int do_chunk(unsigned long start, unsigned long end, void *trial);
+
+/* The parts that do_chunk() is made of, for others. */
+struct chunk *note_chunk(struct trial *trial, unsigned long start,
+			 unsigned long end);
+int fail_chunk(struct chunk *chunk, int err);
+void do_units(struct trial *trial, unsigned long start, unsigned long end);
+
+/* What do_chunk() returns for the bad unit of that index. */
+#define BAD_UNIT_ERROR(index)	(-1000 - (int)(index))
+
+/* True while this thread is at the first chunk it took of the job. */
+bool at_first_chunk(void);
+
+/* Wait until @counter, which only grows, is at @value.  Orders nothing. */
+void wait_relaxed(const unsigned int *counter, unsigned int value);
+
+/* The same, and see what was done before.  Not where leaving is tested. */
+void wait_acquire(const unsigned int *counter, unsigned int value);
+
+/* Wait until @nr_threads have come here, at @counter.  Orders nothing. */
+void meet(unsigned int *counter, unsigned int nr_threads);
+
+unsigned long random_upto(unsigned long max);
+
+#endif /* _PADATA_TEST_RUNNER_H */

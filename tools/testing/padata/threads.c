@@ -1,0 +1,663 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * threads.c - test how the chunks of a job are handed out to threads
+ *
+ * No check depends on how fast anything is.  Where a schedule matters it is
+ * forced: the threads wait for each other.  Where it is random, everything that
+ * is checked holds for each schedule.
+ */
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <linux/padata.h>
+
+#include "runner.h"
+#include "test.h"
+
+#define NR_RANDOM_JOBS	10000
+
+/* Fails, and says for which job. */
+__printf(2, 3)
+static void fail_trial(const struct trial *trial, const char *fmt, ...)
+{
+	const struct padata_mt_job *job = &trial->job;
+	char what[200];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(what, sizeof(what), fmt, args);
+	va_end(args);
+	fail("start %lu size %lu align %lu min_chunk %lu threads %u: %s",
+	     job->start, job->size, job->align, job->min_chunk,
+	     trial->nr_threads, what);
+}
+
+static unsigned long at_least_1(unsigned long min_chunk)
+{
+	return max(min_chunk, 1UL);
+}
+
+/* They were noted in nearly this order. */
+static void sort_chunks(struct trial *trial)
+{
+	struct chunk *chunks = trial->chunks;
+	unsigned int i, j;
+
+	for (i = 1; i < trial->nr_chunks; i++) {
+		struct chunk chunk = chunks[i];
+
+		for (j = i; j && chunks[j - 1].start > chunk.start; j--)
+			chunks[j] = chunks[j - 1];
+		chunks[j] = chunk;
+	}
+}
+
+/*
+ * Each unit of a chunk that went well was done once, no other unit was done.
+ */
+static void expect_done_once(struct trial *trial)
+{
+	const struct padata_mt_job *job = &trial->job;
+	static bool wanted[MAX_UNITS];
+	unsigned long unit;
+	unsigned int i;
+
+	for (unit = 0; unit < job->size; unit++)
+		wanted[unit] = false;
+
+	for (i = 0; i < trial->nr_chunks; i++) {
+		struct chunk *chunk = &trial->chunks[i];
+
+		if (chunk->err)
+			continue;
+		for (unit = chunk->start - job->start;
+		     unit < chunk->end - job->start && unit < job->size; unit++)
+			wanted[unit] = true;
+	}
+
+	for (unit = 0; unit < job->size; unit++) {
+		if (trial->done[unit] != wanted[unit]) {
+			fail_trial(trial, "unit %lu done %u times instead of %u",
+				   unit, trial->done[unit], wanted[unit]);
+			return;
+		}
+	}
+}
+
+/*
+ * While a chunk is the divisor's part of what is left, 2 * divisor + 1 of them
+ * are enough to halve that, rounded down as they are.  When they have got as
+ * small as min_chunk, what is left is less than 2 * divisor of those.
+ */
+static unsigned long most_chunks(const struct trial *trial)
+{
+	unsigned long left = trial->job.size;
+	unsigned long most = 2 * trial->divisor;
+
+	for (; left > at_least_1(trial->job.min_chunk); left /= 2)
+		most += 2 * trial->divisor + 1;
+	return most;
+}
+
+/* Returns how much of the job has been handed out. */
+static unsigned long expect_good_cuts(struct trial *trial)
+{
+	const struct padata_mt_job *job = &trial->job;
+	unsigned long job_end = job->start + job->size;
+	unsigned long last_size = ULONG_MAX;
+	unsigned long end = job->start;
+	unsigned int i;
+
+	for (i = 0; i < trial->nr_chunks; i++) {
+		struct chunk *chunk = &trial->chunks[i];
+		unsigned long size = chunk->end - chunk->start;
+		const char *fault = NULL;
+
+		if (chunk->start != end)
+			fault = "does not follow the one before";
+		else if (chunk->end <= chunk->start || chunk->end > job_end)
+			fault = "has a bad end";
+		else if (chunk->end != job_end && chunk->end % job->align)
+			fault = "does not end on align";
+		else if (chunk->end != job_end && size < job->min_chunk)
+			fault = "is too small";
+		else if (size > last_size && size - last_size >= job->align)
+			fault = "has grown";
+
+		if (fault) {
+			fail_trial(trial, "[%lu, %lu) %s", chunk->start,
+				   chunk->end, fault);
+			break;
+		}
+		end = chunk->end;
+		last_size = size;
+	}
+
+	if (trial->nr_chunks > most_chunks(trial))
+		fail_trial(trial, "%u chunks are too many", trial->nr_chunks);
+
+	/* Else the threads do not finish together. */
+	if (trial->nr_chunks && end == job_end &&
+	    last_size > at_least_1(job->min_chunk) &&
+	    (last_size - at_least_1(job->min_chunk)) / 2 >= job->align)
+		fail_trial(trial, "%lu are too many for the last chunk",
+			   last_size);
+
+	return end - job->start;
+}
+
+static void expect_error_of_a_chunk(struct trial *trial, int err)
+{
+	bool any_failed = false;
+	unsigned int i;
+
+	for (i = 0; i < trial->nr_chunks; i++) {
+		if (!trial->chunks[i].err)
+			continue;
+		any_failed = true;
+		if (trial->chunks[i].err == err)
+			return;
+	}
+	if (any_failed || err)
+		fail_trial(trial, "%d returned, while %s", err,
+			   any_failed ? "other errors occurred" :
+					"no chunk failed");
+}
+
+/* All that holds for each job, whatever failed. */
+static void expect_sound(struct trial *trial, int err)
+{
+	const struct padata_mt_job *job = &trial->job;
+	unsigned long handed_out;
+
+	if (trial->nr_chunks >= MAX_CHUNKS) {
+		fail_trial(trial, "%u chunks are too many", trial->nr_chunks);
+		return;
+	}
+
+	sort_chunks(trial);
+	if (job->size <= MAX_UNITS)
+		expect_done_once(trial);
+	handed_out = expect_good_cuts(trial);
+	expect_error_of_a_chunk(trial, err);
+	if (!err && handed_out != job->size)
+		fail_trial(trial, "only %lu units handed out", handed_out);
+	if (trial->nr_late)
+		fail_trial(trial, "%u chunks handed out after the error was recorded",
+			   trial->nr_late);
+}
+
+/*
+ * The job by itself
+ */
+
+static void bad_jobs_are_refused(void)
+{
+	check_bad_jobs(padata_mt_job_check);
+}
+
+static void edge_jobs_are_accepted(void)
+{
+	check_edge_jobs(padata_mt_job_check);
+}
+
+/*
+ * The cuts, which one thread can see
+ */
+
+/* Takes off @number its last digit, in a system with so many of them. */
+static unsigned int take_digit(unsigned long *number, unsigned int nr_digits)
+{
+	unsigned int digit = *number % nr_digits;
+
+	*number /= nr_digits;
+	return digit;
+}
+
+static void all_small_jobs_are_cut_well(void)
+{
+	unsigned long nr_jobs, number;
+
+	/* Each number stands for a job, until they start over. */
+	for (nr_jobs = 0; ; nr_jobs++) {
+		struct padata_mt_job job = {
+			.thread_fn	= do_chunk,
+			.max_threads	= 1,
+		};
+		struct trial *trial;
+		unsigned int nr_threads;
+
+		number = nr_jobs;
+		job.size = take_digit(&number, 41);
+		job.align = 1UL << take_digit(&number, 5);
+		job.min_chunk = take_digit(&number, 13);
+		job.start = take_digit(&number, 18);
+		nr_threads = 1 + take_digit(&number, 5);
+		if (number)
+			break;
+
+		trial = new_trial(&job, nr_threads);
+		expect_sound(trial, run_trial_alone(trial));
+	}
+	say("%lu jobs", nr_jobs);
+}
+
+/* Kept to because measurements and other comments were made with it. */
+static void chunks_are_as_many_as_documented(void)
+{
+	const struct padata_mt_job job = {
+		.thread_fn	= do_chunk,
+		.size		= 1024,
+		.align		= 1,
+		.min_chunk	= 1,
+		.max_threads	= 8,
+	};
+	struct trial *trial = new_trial(&job, 8);
+
+	expect_sound(trial, run_trial_alone(trial));
+	if (trial->nr_chunks != 158)
+		fail_trial(trial, "%u chunks instead of 158", trial->nr_chunks);
+}
+
+static const struct padata_mt_job huge_jobs[] = {
+	{ .size = ULONG_MAX, .align = 1 },
+	{ .size = ULONG_MAX, .align = 1, .min_chunk = 1UL << 20 },
+	{ .size = ULONG_MAX, .align = 1UL << 12, .min_chunk = ULONG_MAX / 100 },
+	{ .size = ULONG_MAX, .align = 1, .min_chunk = ULONG_MAX / 2 },
+	{ .size = ULONG_MAX, .align = 1, .min_chunk = ULONG_MAX },
+	{ .size = ULONG_MAX, .align = ULONG_MAX / 2 + 1 },
+	{ .size = ULONG_MAX, .align = ULONG_MAX / 64 + 1, .min_chunk = 7 },
+	{ .start = 1, .size = ULONG_MAX - 1, .align = 1UL << 20 },
+	{ .start = 5, .size = ULONG_MAX - 5, .align = ULONG_MAX / 64 + 1 },
+	{ .start = 4095, .size = ULONG_MAX - 4095, .align = 4096 },
+	{ .start = ULONG_MAX / 2, .size = ULONG_MAX / 2 + 1, .align = 1 },
+	{ .start = ULONG_MAX / 2 + 7, .size = ULONG_MAX / 2 - 7, .align = 64 },
+	{ .start = ULONG_MAX - 1, .size = 1, .align = ULONG_MAX / 2 + 1 },
+	{ .start = ULONG_MAX - 1000, .size = 1000, .align = 256,
+	  .min_chunk = ULONG_MAX },
+	{ .size = (unsigned long)LONG_MAX + 1, .align = 1 },
+};
+
+static void huge_jobs_are_cut_well(void)
+{
+	unsigned int i, nr_threads;
+
+	for (i = 0; i < ARRAY_SIZE(huge_jobs); i++) {
+		for (nr_threads = 1; nr_threads <= 64; nr_threads *= 2) {
+			struct padata_mt_job job = huge_jobs[i];
+			struct trial *trial;
+
+			job.thread_fn = do_chunk;
+			job.max_threads = 1;
+			trial = new_trial(&job, nr_threads);
+			expect_sound(trial, run_trial_alone(trial));
+		}
+	}
+}
+
+/*
+ * Forced schedules
+ */
+
+static const struct padata_mt_job some_job = {
+	.thread_fn	= do_chunk,
+	.start		= 3,
+	.size		= 1001,
+	.align		= 8,
+	.min_chunk	= 8,
+	.max_threads	= MAX_THREADS,
+};
+
+/* All have the same chunk in view, and only one may get it. */
+static void chunk_wanted_by_all_goes_to_one(void)
+{
+	unsigned int nr_threads, i;
+
+	for (nr_threads = 2; nr_threads <= MAX_THREADS; nr_threads++) {
+		for (i = 0; i < 20; i++) {
+			struct trial *trial = new_trial(&some_job, nr_threads);
+
+			trial->meet_in_take = true;
+			expect_sound(trial, run_trial(trial));
+		}
+	}
+}
+
+/* Returns from the thread's first chunk only when all threads are in theirs. */
+static int meet_in_chunk(unsigned long start, unsigned long end, void *arg)
+{
+	struct trial *trial = arg;
+
+	if (at_first_chunk())
+		meet(&trial->nr_in_chunk, trial->nr_threads);
+	return do_chunk(start, end, arg);
+}
+
+static void expect_all_units_seen(const struct trial *trial)
+{
+	unsigned long unit, nr_done = 0;
+
+	for (unit = 0; unit < trial->job.size; unit++)
+		nr_done += trial->done[unit];
+	if (nr_done != trial->job.size)
+		fail_trial(trial, "%lu units seen", nr_done);
+}
+
+/*
+ * What ThreadSanitizer has to say counts here.  Each helper has written to the
+ * work, and nothing but leaving orders that before the caller reads it, who is
+ * told by the last helper to leave, or is itself the last.
+ */
+static void work_is_seen_whoever_is_last(void)
+{
+	struct padata_mt_job job = some_job;
+	unsigned int nr_threads, callers_turn;
+
+	job.thread_fn = meet_in_chunk;
+	for (nr_threads = 2; nr_threads <= MAX_THREADS; nr_threads++) {
+		for (callers_turn = 0; callers_turn < nr_threads;
+		     callers_turn++) {
+			struct trial *trial = new_trial(&job, nr_threads);
+			int err;
+
+			trial->leave_in_turn = true;
+			trial->callers_turn = callers_turn;
+			err = run_trial(trial);
+			expect_all_units_seen(trial);
+			expect_sound(trial, err);
+		}
+	}
+}
+
+static void late_helpers_are_taken_back(void)
+{
+	unsigned int nr_threads, nr_held_back;
+
+	for (nr_threads = 2; nr_threads <= MAX_THREADS; nr_threads++) {
+		for (nr_held_back = 1; nr_held_back < nr_threads;
+		     nr_held_back++) {
+			struct trial *trial = new_trial(&some_job, nr_threads);
+
+			trial->nr_held_back = nr_held_back;
+			trial->start_together = true;
+			expect_sound(trial, run_trial(trial));
+		}
+	}
+}
+
+/* With a single bad unit there is no doubt about what is returned. */
+static void error_anywhere_is_returned(void)
+{
+	const unsigned long last = some_job.start + some_job.size - 1;
+	const unsigned long bad_units[] = { some_job.start, last / 2, last };
+	unsigned int i, nr_threads;
+
+	for (i = 0; i < ARRAY_SIZE(bad_units); i++) {
+		for (nr_threads = 1; nr_threads <= MAX_THREADS; nr_threads++) {
+			struct trial *trial = new_trial(&some_job, nr_threads);
+			int err;
+
+			trial->start_together = true;
+			trial->bad_units[0] = bad_units[i];
+			trial->nr_bad_units = 1;
+			err = run_trial(trial);
+			expect_sound(trial, err);
+			if (err != BAD_UNIT_ERROR(0))
+				fail_trial(trial, "%d returned, unit %lu had failed with %d",
+					   err, bad_units[i],
+					   BAD_UNIT_ERROR(0));
+		}
+	}
+}
+
+/*
+ * For what follows: a job of twice as many chunks as threads, none larger than
+ * min_chunk, the first of which are taken by one thread each.
+ */
+#define UNITS_OF_CHUNK	16
+
+static struct trial *new_even_trial(unsigned int nr_threads,
+				    int (*thread_fn)(unsigned long start,
+						     unsigned long end,
+						     void *arg))
+{
+	const struct padata_mt_job job = {
+		.thread_fn	= thread_fn,
+		.start		= UNITS_OF_CHUNK,
+		.size		= 2 * nr_threads * UNITS_OF_CHUNK,
+		.align		= UNITS_OF_CHUNK,
+		.min_chunk	= UNITS_OF_CHUNK,
+		.max_threads	= nr_threads,
+	};
+
+	return new_trial(&job, nr_threads);
+}
+
+static unsigned int position_of_chunk(const struct trial *trial,
+				      unsigned long start)
+{
+	return (start - trial->job.start) / UNITS_OF_CHUNK;
+}
+
+static void expect_one_chunk_each(const struct trial *trial)
+{
+	if (trial->nr_chunks != trial->nr_threads)
+		fail_trial(trial, "%u chunks instead of one for each thread",
+			   trial->nr_chunks);
+}
+
+/* Of the first chunks, that of bad_units[0] fails while all others are done. */
+static int fail_while_others_work(unsigned long start, unsigned long end,
+				  void *arg)
+{
+	struct trial *trial = arg;
+	struct chunk *chunk = note_chunk(trial, start, end);
+
+	if (at_first_chunk()) {
+		meet(&trial->nr_in_chunk, trial->nr_threads);
+		if (start == trial->bad_units[0])
+			return fail_chunk(chunk, -EIO);
+
+		/* Till the engine has the error; then all ask for more. */
+		wait_acquire(&trial->nr_failed, 1);
+	}
+	do_units(trial, start, end);
+	return 0;
+}
+
+static void nothing_is_handed_out_after_an_error(void)
+{
+	unsigned int nr_threads, bad;
+
+	for (nr_threads = 1; nr_threads <= MAX_THREADS; nr_threads++) {
+		for (bad = 0; bad < nr_threads; bad++) {
+			struct trial *trial = new_even_trial(nr_threads,
+							     fail_while_others_work);
+			int err;
+
+			trial->bad_units[0] = trial->job.start +
+					      bad * UNITS_OF_CHUNK;
+			err = run_trial(trial);
+			expect_sound(trial, err);
+			expect_one_chunk_each(trial);
+		}
+	}
+}
+
+/* All the first chunks fail, that of bad_units[0] first, then those after it */
+static int fail_in_turn(unsigned long start, unsigned long end, void *arg)
+{
+	struct trial *trial = arg;
+	struct chunk *chunk = note_chunk(trial, start, end);
+	unsigned int turn;
+
+	turn = position_of_chunk(trial, start) + trial->nr_threads -
+	       position_of_chunk(trial, trial->bad_units[0]);
+	turn %= trial->nr_threads;
+
+	if (at_first_chunk()) {
+		meet(&trial->nr_in_chunk, trial->nr_threads);
+		wait_acquire(&trial->nr_failed, turn);
+	}
+	return fail_chunk(chunk, BAD_UNIT_ERROR(turn));
+}
+
+static void first_error_is_returned(void)
+{
+	unsigned int nr_threads, first;
+
+	for (nr_threads = 1; nr_threads <= MAX_THREADS; nr_threads++) {
+		for (first = 0; first < nr_threads; first++) {
+			struct trial *trial = new_even_trial(nr_threads,
+							     fail_in_turn);
+			int err;
+
+			trial->bad_units[0] = trial->job.start +
+					      first * UNITS_OF_CHUNK;
+			err = run_trial(trial);
+			expect_sound(trial, err);
+			expect_one_chunk_each(trial);
+			if (err != BAD_UNIT_ERROR(0))
+				fail_trial(trial, "%d returned, the first error was %d",
+					   err, BAD_UNIT_ERROR(0));
+		}
+	}
+}
+
+/* All the first chunks fail, all at once, each with an error of its own. */
+static int fail_together(unsigned long start, unsigned long end, void *arg)
+{
+	struct trial *trial = arg;
+	struct chunk *chunk = note_chunk(trial, start, end);
+
+	if (at_first_chunk())
+		meet(&trial->nr_in_chunk, trial->nr_threads);
+	return fail_chunk(chunk, BAD_UNIT_ERROR(start));
+}
+
+static void errors_at_once_leave_one(void)
+{
+	unsigned int nr_threads, i;
+
+	for (nr_threads = 1; nr_threads <= MAX_THREADS; nr_threads++) {
+		for (i = 0; i < 20; i++) {
+			struct trial *trial = new_even_trial(nr_threads,
+							     fail_together);
+			int err = run_trial(trial);
+
+			expect_sound(trial, err);
+			expect_one_chunk_each(trial);
+		}
+	}
+}
+
+/*
+ * Random schedules
+ */
+
+static struct trial *new_random_trial(unsigned int nr)
+{
+	unsigned long size = nr % 4 ? random_upto(MAX_UNITS) : random_upto(64);
+	struct padata_mt_job job = {
+		.thread_fn	= do_chunk,
+		.start		= random_upto(5000),
+		.size		= size,
+		.align		= 1UL << random_upto(nr % 3 ? 4 : 11),
+		.min_chunk	= random_upto(nr % 5 ? 20 : 2 * MAX_UNITS),
+		.max_threads	= MAX_THREADS,
+	};
+	struct trial *trial;
+
+	if (nr % 7 == 0)
+		job.start = ULONG_MAX - size - random_upto(20);
+	if (nr % 11 == 0) {
+		job.size = ULONG_MAX - job.start;
+		job.size -= random_upto(job.size / 2);
+		job.min_chunk = random_upto(ULONG_MAX / 16);
+	}
+
+	trial = new_trial(&job, 1 + random_upto(MAX_THREADS - 1));
+	trial->start_together = nr % 2;
+	return trial;
+}
+
+static void random_jobs_are_done_once(void)
+{
+	unsigned int i, nr_shared = 0;
+
+	for (i = 0; i < NR_RANDOM_JOBS && !check_has_failed(); i++) {
+		struct trial *trial = new_random_trial(i);
+
+		expect_sound(trial, run_trial(trial));
+		nr_shared += trial->nr_workers > 1;
+	}
+	say("%u jobs, %u of them done by several threads", i, nr_shared);
+}
+
+static void huge_jobs_are_done_by_threads(void)
+{
+	unsigned int i, nr_threads;
+
+	for (i = 0; i < ARRAY_SIZE(huge_jobs); i++) {
+		for (nr_threads = 1; nr_threads <= MAX_THREADS; nr_threads++) {
+			struct padata_mt_job job = huge_jobs[i];
+			struct trial *trial;
+
+			job.thread_fn = do_chunk;
+			job.max_threads = nr_threads;
+			trial = new_trial(&job, nr_threads);
+			expect_sound(trial, run_trial(trial));
+		}
+	}
+}
+
+static void random_errors_stop_random_jobs(void)
+{
+	unsigned int i, j, nr_shared = 0;
+
+	for (i = 0; i < NR_RANDOM_JOBS && !check_has_failed(); i++) {
+		struct trial *trial = new_random_trial(i);
+
+		if (!trial->job.size)
+			continue;
+		trial->nr_bad_units = 1 + random_upto(MAX_BAD_UNITS - 1);
+		for (j = 0; j < trial->nr_bad_units; j++)
+			trial->bad_units[j] = trial->job.start +
+					      random_upto(trial->job.size - 1);
+		expect_sound(trial, run_trial(trial));
+		nr_shared += trial->nr_workers > 1;
+	}
+	say("%u jobs, %u of them done by several threads", i, nr_shared);
+}
+
+static const struct check checks[] = {
+	{ "bad jobs are refused, with their fault named", bad_jobs_are_refused },
+	{ "jobs that are just good enough are accepted", edge_jobs_are_accepted },
+	{ "all small jobs are cut well", all_small_jobs_are_cut_well },
+	{ "huge jobs are cut well", huge_jobs_are_cut_well },
+	{ "chunks are as many as documented", chunks_are_as_many_as_documented },
+	{ "the caller sees all work, whoever leaves last",
+	  work_is_seen_whoever_is_last },
+	{ "a chunk that all threads want goes to one",
+	  chunk_wanted_by_all_goes_to_one },
+	{ "helpers that never start are taken back",
+	  late_helpers_are_taken_back },
+	{ "an error in the first, a middle, the last chunk is returned",
+	  error_anywhere_is_returned },
+	{ "nothing is handed out after an error",
+	  nothing_is_handed_out_after_an_error },
+	{ "of several errors the first is returned", first_error_is_returned },
+	{ "of errors at the same time one is returned",
+	  errors_at_once_leave_one },
+	{ "random jobs are done, each unit once", random_jobs_are_done_once },
+	{ "huge jobs are done by threads", huge_jobs_are_done_by_threads },
+	{ "random errors stop random jobs", random_errors_stop_random_jobs },
+};
+
+int main(int argc, char **argv)
+{
+	start_helpers();
+	return run_checks(checks, ARRAY_SIZE(checks), argc, argv);
+}
