@@ -160,7 +160,7 @@ def plot_times(pyplot, results, key, title, path):
 				rotation=0 if len(kernels) < 4 else 20)
 		axes.set_ylim(bottom=0)
 		axes.margins(y=0.12)
-		axes.set_title(f"{guest} guest" if guest else "", fontsize=10)
+		axes.set_title(f"{guest} guest" if guest else "", fontsize=10, pad=18)
 	all_axes[0][0].set_ylabel(title)
 	figure.tight_layout()
 	return save(figure, path)

@@ -270,7 +270,7 @@ static void padata_serial_pcrypt(struct kunit *test)
 {
 	struct cipher *plain, *parallel;
 	const unsigned int text_size = AD_SIZE + TEXT_SIZE;
-	char name[CRYPTO_MAX_ALG_NAME];
+	char name[2 * CRYPTO_MAX_ALG_NAME];
 	u8 key[16], *text;
 	unsigned int i;
 
