@@ -15,7 +15,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 LINUX = Path(os.environ.get("PADATA_MT_TREE", BUILD / "linux"))
-BZIMAGE = "arch/x86/boot/bzImage"
 
 
 class Failure(Exception):

@@ -25,9 +25,8 @@ import threading
 import time
 from pathlib import Path
 
-from common import BUILD, BZIMAGE, LINUX, ROOT, Failure, explain, relative
-
-QEMU = "qemu-system-x86_64"
+import kernels
+from common import BUILD, LINUX, ROOT, Failure, explain, relative
 
 REACHED_INIT = "padata-mt: init reached"
 DONE = "padata-mt: done"
@@ -140,16 +139,18 @@ def gen_init_cpio():
 	return tool
 
 
-def busybox():
-	for path in ("/bin/busybox", "/usr/bin/busybox"):
-		if Path(path).exists():
-			return Path(path)
-	raise Failure("busybox is missing: install busybox-static")
+def busybox(architecture):
+	for path in map(Path, architecture.busybox):
+		if path.exists():
+			return path
+	raise Failure("busybox-static is missing for the guest: run scripts/setup "
+		      + architecture.setup)
 
 
-def initramfs(extra=()):
+def initramfs(architecture, extra=()):
 	"""Pack guest-init, busybox and the extra files, once for each content."""
-	files = [("/init", ROOT / "scripts/guest-init"), ("/bin/busybox", busybox())]
+	files = [("/init", ROOT / "scripts/guest-init"),
+		 ("/bin/busybox", busybox(architecture))]
 	for path in map(Path, extra):
 		if not path.exists():
 			raise Failure(f"{path} is missing: it was to go into the guest")
@@ -181,11 +182,12 @@ def qemu_command(kernel, guest, accel):
 	if guest.icount and guest.cpus != 1:
 		raise Failure("icount needs a guest with one CPU")
 
-	# Without a keyboard the kernel need not wait for one to answer
-	command = [QEMU, "-machine", "pc,i8042=off", "-nodefaults", "-no-user-config", "-display", "none",
-		   "-no-reboot", "-chardev", "stdio,id=console,signal=off",
+	architecture = kernels.architecture_of(kernel)
+	command = [*architecture.qemu, "-nodefaults", "-no-user-config",
+		   "-display", "none", "-no-reboot",
+		   "-chardev", "stdio,id=console,signal=off",
 		   "-serial", "chardev:console"]
-	append = ["console=ttyS0", "nokaslr", "printk.time=1", "printk.devkmsg=on",
+	append = [f"console={architecture.console}", "nokaslr", "printk.time=1", "printk.devkmsg=on",
 		  "panic=-1", "oops=panic"]
 	if guest.icount:
 		# One instruction takes one nanosecond. The rest is what would
@@ -194,14 +196,13 @@ def qemu_command(kernel, guest, accel):
 		command += ["-accel", "tcg,thread=single",
 			    "-icount", "shift=0,sleep=off", "-seed", "1",
 			    "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
-		append.append("tsc_early_khz=1000000")
+		append.append(architecture.icount_append)
 	elif accel == "kvm":
 		command += ["-accel", "kvm"]
 	else:
 		command += ["-accel", "tcg,thread=multi"]
 
-	# KASAN and five-level page tables print a splat on the unpatched kernel
-	command += ["-cpu", "max,la57=off" if guest.debug else "max"]
+	command += ["-cpu", architecture.debug_cpu if guest.debug else architecture.cpu]
 	# A socket for each CPU: the kernel warns of sockets that span nodes
 	command += ["-smp", f"{guest.cpus},sockets={guest.cpus},cores=1,threads=1"]
 
@@ -229,7 +230,7 @@ def qemu_command(kernel, guest, accel):
 		append.append(f"padata_mt.run={Path(guest.run).name}")
 	if guest.append:
 		append.append(guest.append)
-	command += ["-kernel", str(kernel), "-initrd", str(initramfs(extra)),
+	command += ["-kernel", str(kernel), "-initrd", str(initramfs(architecture, extra)),
 		    "-append", " ".join(append)]
 	return command + shlex.split(guest.qemu)
 
@@ -271,8 +272,8 @@ def start_qemu(command, errors):
 						start_new_session=True,
 						preexec_fn=die_with_parent)
 		except FileNotFoundError:
-			raise Failure(f"{command[0]} is missing: install "
-				      "qemu-system-x86 or run scripts/setup boot") from None
+			raise Failure(f"{command[0]} is missing: run scripts/setup "
+				      "boot, or for arm64 scripts/setup arm64") from None
 		running.add(qemu)
 		return qemu
 
@@ -357,8 +358,8 @@ def how_to_build(kernel):
 	try:
 		name = Path(os.path.abspath(kernel)).relative_to(BUILD / "kernel")
 	except ValueError:
-		return "give the path of a bzImage"
-	return "run scripts/build " + str(name).removesuffix(f"/{BZIMAGE}")
+		return "give the path of a kernel image"
+	return "run scripts/build " + re.sub("/arch/.*", "", str(name))
 
 
 # ---- KVM -----------------------------------------------------------------
@@ -381,6 +382,8 @@ def accelerator(kernel):
 	"""
 	with kvm_lock:
 		if not Path("/dev/kvm").exists():
+			return "tcg"
+		if kernels.architecture_of(kernel).cross:
 			return "tcg"
 		if not os.access("/dev/kvm", os.R_OK | os.W_OK):
 			note("KVM: no access to /dev/kvm, using TCG (slower)")

@@ -15,7 +15,8 @@ import sys
 import time
 from pathlib import Path
 
-from common import BUILD, BZIMAGE, LINUX, ROOT
+import kernels
+from common import BUILD, LINUX, ROOT
 
 PLACE = BUILD / "test/bad-input"
 KERNEL = "series"
@@ -101,7 +102,8 @@ class Case:
 
 def images():
 	return {str(path): path.stat().st_mtime_ns
-		for path in (BUILD / "kernel").glob(f"**/{BZIMAGE}")}
+		for architecture in kernels.ARCHITECTURES.values()
+		for path in (BUILD / "kernel").glob(f"**/{architecture.image}")}
 
 
 # ---- the cases ---------------------------------------------------------------
@@ -243,7 +245,7 @@ def kvm_that_does_not_work():
 		"import sys; from pathlib import Path; sys.path.insert(0, 'scripts')\n"
 		"import guest; guest.KVM_TRIAL_TIMEOUT = 3\n"
 		f"guest.BUILD = Path({str(case.place)!r})\n"
-		f"print(guest.accelerator({str(BUILD / 'kernel' / KERNEL / BZIMAGE)!r}))\n")
+		f"print(guest.accelerator({str(kernels.image(KERNEL))!r}))\n")
 	ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, text=True,
 			       env=case.environment, capture_output=True)
 	problems = []

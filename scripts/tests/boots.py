@@ -12,20 +12,20 @@ import threading
 from concurrent.futures import Future
 
 import guest
-from common import BUILD, BZIMAGE, Failure
+import kernels
+from common import BUILD, Failure
 
 waiting = queue.SimpleQueue()
 workers = []
-prepared = threading.Lock()
 
 
 def start(kernel, settings, log):
 	"""A future of the guest.Boot. `kernel` is a name below build/kernel,
 	`settings` are the strings that guest.settings() takes, and the console
 	goes to build/test/`log`."""
-	settings = dict(settings, debug="yes" if kernel.endswith("-debug") else "no")
+	settings = dict(settings, debug=str(kernels.parse(kernel).sanitizers))
 	future = Future()
-	waiting.put((future, BUILD / "kernel" / kernel / BZIMAGE,
+	waiting.put((future, kernels.image(kernel),
 		     guest.settings(settings), BUILD / "test" / log))
 	if len(workers) < os.cpu_count():
 		workers.append(threading.Thread(target=work, daemon=True))
@@ -37,9 +37,6 @@ def work():
 	while True:
 		future, image, settings, log = waiting.get()
 		try:
-			# What the first boot makes for the others is made once
-			with prepared:
-				guest.initramfs()
 			future.set_result(guest.boot(image, settings, log))
 		except Exception as error:
 			future.set_exception(error)

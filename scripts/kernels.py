@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What follows from the name of a kernel.
+
+A name is WHAT[-ARCHITECTURE][-VARIANT]: what to build, for which architecture
+(x86-64 unless named), and what is laid over its configuration.
+"""
+
+import dataclasses
+import re
+
+from common import BUILD, Failure
+
+
+@dataclasses.dataclass(frozen=True)
+class Architecture:
+	"""All that differs between architectures, for the build and for QEMU."""
+	kernel: str		# as the kernel's Makefile calls it
+	cross: str		# prefix of the compiler's name
+	image: str		# what is booted, below the folder of the objects
+	fragment: str		# what its guests need of the configuration
+	qemu: tuple
+	cpu: str
+	debug_cpu: str		# for kernels with sanitizers
+	console: str
+	icount_append: str	# what counting instructions takes of the kernel
+	busybox: tuple		# a static one, the first of these that is there
+	setup: str		# the task of scripts/setup that brings these tools
+	# The kernel in its guest's memory, without KASLR: where it is, and the
+	# symbols at the ends of what stays reserved for it
+	image_at: int
+	image_symbols: tuple
+
+
+ARCHITECTURES = {
+	"": Architecture(
+		kernel="x86", cross="", image="arch/x86/boot/bzImage",
+		fragment="arch/x86/configs/padata_mt_guest.config",
+		# Without a keyboard the kernel need not wait for one to answer
+		qemu=("qemu-system-x86_64", "-machine", "pc,i8042=off"),
+		# KASAN and five-level page tables print a splat on the unpatched kernel
+		cpu="max", debug_cpu="max,la57=off",
+		console="ttyS0", icount_append="tsc_early_khz=1000000",
+		busybox=("/bin/busybox", "/usr/bin/busybox"), setup="boot",
+		image_at=16 << 20,
+		image_symbols=("_text", "__end_of_kernel_reserve")),
+	"-arm64": Architecture(
+		kernel="arm64", cross="aarch64-linux-gnu-",
+		image="arch/arm64/boot/Image",
+		fragment="arch/arm64/configs/padata_mt_guest.config",
+		# The older interrupt controller has no more than eight CPUs
+		qemu=("qemu-system-aarch64", "-machine", "virt,gic-version=3"),
+		# As fast as "max", and the same in each version of QEMU
+		cpu="neoverse-n1", debug_cpu="neoverse-n1",
+		console="ttyAMA0", icount_append="",
+		busybox=(BUILD / "arm64/bin/busybox",), setup="arm64",
+		image_at=1 << 30,
+		image_symbols=("_text", "_end")),
+}
+
+# Each is the fragment of its name, laid over kernel/configs/padata_mt.config
+VARIANTS = ("-debug", "-off", "-kasan", "-check")
+# Kernels with these need a guest to suit them
+SANITIZERS = ("-debug", "-kasan")
+# Options that only some trees have: which, its fragment, and the variants with it
+OPTIONAL = (
+	("PADATA_KUNIT_TEST", "kernel/configs/padata_mt_kunit.config",
+	 ("", "-debug", "-kasan", "-check")),
+	("DEFERRED_STRUCT_PAGE_INIT_CHECK", "kernel/configs/padata_mt_check.config",
+	 ("-debug", "-kasan", "-check")),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Name:
+	what: str		# stock, baseline, series, a topic, or topic/number
+	suffix: str		# of the architecture
+	variant: str
+
+	@property
+	def architecture(self):
+		return ARCHITECTURES[self.suffix]
+
+	@property
+	def fragments(self):
+		"""Files below the top folder, the last one winning."""
+		paths = ["kernel/configs/padata_mt.config", self.architecture.fragment]
+		laid_over = f"kernel/configs/padata_mt_{self.variant[1:]}.config"
+		if self.variant and laid_over not in [path for _, path, _ in OPTIONAL]:
+			paths.append(laid_over)
+		return paths
+
+	@property
+	def optional_fragments(self):
+		"""(option, file) of those to add where the tree has the option."""
+		return [(symbol, path) for symbol, path, variants in OPTIONAL
+			if self.variant in variants]
+
+	@property
+	def sanitizers(self):
+		return self.variant in SANITIZERS
+
+
+def parse(name):
+	suffixes = "|".join(filter(None, ARCHITECTURES))
+	match = re.fullmatch(rf"([\w./-]+?)({suffixes})?({'|'.join(VARIANTS)})?", name)
+	if not match:
+		raise Failure(f"'{name}' is no kernel: build stock, baseline, series, or "
+			      f"<topic>/<number>, with one of {', '.join(ARCHITECTURES)[2:]} "
+			      f"and one of {', '.join(VARIANTS)} added")
+	return Name(match[1], match[2] or "", match[3] or "")
+
+
+def image(name):
+	"""Where the kernel of that name is once it is built."""
+	return BUILD / "kernel" / name / parse(name).architecture.image
+
+
+def architecture_of(path):
+	"""The architecture of any image, from its header."""
+	with open(path, "rb") as file:
+		header = file.read(64)
+	return ARCHITECTURES["-arm64" if header[56:60] == b"ARM\x64" else ""]
