@@ -11,7 +11,8 @@ from pathlib import Path
 
 from common import BUILD, ROOT
 
-KERNELS = ("stock", "baseline", "series", "series-debug")
+KERNELS = ("stock", "baseline", "series", "series-check", "series-debug",
+	   "baseline-debug")
 
 
 @dataclasses.dataclass

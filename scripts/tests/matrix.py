@@ -2,26 +2,31 @@
 """The boot matrix: odd guests, as scenarios.ini describes them."""
 
 import configparser
+import functools
 import re
 from pathlib import Path
 
 import guest
+import kernels
 from common import BUILD, Failure, progress
 from tests import boots
 
-SCENARIOS = Path(__file__).with_name("scenarios.ini")
-OURS = ("about", "deferred", "shows", "expect", "without debug", "baseline append")
+OURS = ("about", "kernels", "deferred", "shows", "series shows", "expect",
+	"without debug", "baseline append")
 EXPECT = ("same pages", "other pages", "panic", "warned", "hang")
 
 # What zones must have in common; the number of free pages varies with timing
 COMPARED = ("start", "spanned", "present", "managed")
 PAGE = 4096
 
+# What a kernel that compares its struct pages says when they are as they should
+SELF_CHECK = r"deferred pages checked: \d+ struct pages, .*no difference"
 
-def read_scenarios():
+
+def read_scenarios(file):
 	# No interpolation: memmap= has $ in it
 	parser = configparser.ConfigParser(interpolation=None)
-	parser.read(SCENARIOS)
+	parser.read(Path(__file__).with_name(file))
 	for name in parser.sections():
 		scenario = dict(parser[name])
 		if scenario.setdefault("expect", "same pages") not in EXPECT:
@@ -31,21 +36,23 @@ def read_scenarios():
 
 
 def check(report):
+	check_scenarios(report, "scenarios.ini")
+
+
+def check_scenarios(report, file):
+	"""Boot the guests of an INI file, whose kernels must have been built."""
 	running = []
-	for name, scenario in read_scenarios():
-		kernels = ["baseline", "series", "series-debug"]
-		if scenario["expect"] == "other pages" or "without debug" in scenario:
-			kernels = ["baseline", "series"]
-		elif scenario["expect"] != "same pages":
-			kernels = ["series"]
+	for name, scenario in read_scenarios(file):
+		chosen = [kernel for kernel in scenario["kernels"].split()
+			  if not ("without debug" in scenario and kernel == "series-debug")]
 		futures = {}
-		for kernel in kernels:
+		for kernel in chosen:
 			settings = {key: value for key, value in scenario.items()
 				    if key not in OURS}
-			if kernel == "baseline" and "baseline append" in scenario:
+			if is_baseline(kernel) and "baseline append" in scenario:
 				settings["append"] = scenario["baseline append"]
-			futures[kernel] = boots.start(kernel, settings,
-						      f"matrix/{name}-{kernel}.txt")
+			futures[kernel] = boots.start(
+				kernel, settings, f"{report.part}/{name}-{kernel}.txt")
 		running.append((name, scenario, futures))
 
 	for count, (name, scenario, futures) in enumerate(running, 1):
@@ -66,38 +73,55 @@ def judge(scenario, futures):
 		results[kernel] = result
 
 	expect = scenario["expect"]
-	if expect in ("panic", "warned", "hang"):
-		if results["series"].verdict == expect:
-			return []
-		return [f"this guest must end in: {expect}, but:",
-			*boots.describe("series", results["series"])]
-
 	problems = []
+	if expect in ("panic", "warned", "hang"):
+		for kernel, result in results.items():
+			if result.verdict != expect:
+				problems += [f"this guest must end in: {expect}, but:",
+					     *boots.describe(kernel, result)]
+		return problems
+
 	for kernel, result in results.items():
 		if not result.ok:
 			problems += boots.describe(kernel, result)
 		else:
 			problems += [f"{kernel}: {problem}"
-				     for problem in check_console(scenario, result.lines)]
-	if problems:
+				     for problem in check_console(kernel, scenario, result.lines)]
+	if problems or not is_baseline(next(iter(results))):
 		return problems
-	found = compare_pages(results["baseline"], results["series"])
+	found = compare_pages(*list(results.items())[:2])
 	if expect == "same pages":
 		return found
 	return [] if found else ["this guest must not have as many pages as baseline, "
 				 "but it has"]
 
 
-def check_console(scenario, lines):
+def is_baseline(kernel):
+	return kernels.parse(kernel).what == "baseline"
+
+
+def check_console(kernel, scenario, lines):
 	"""The lines that must, or must not, be there."""
 	deferred = boots.deferred_nodes(lines)
 	expected = expected_nodes(scenario)
 	if deferred != expected:
 		yield (f"struct pages were initialised late on {nodes(deferred)}, and "
 		       f"should have been on {nodes(expected)}")
-	for pattern in scenario.get("shows", "").splitlines():
+	shows = scenario.get("shows", "").splitlines()
+	if not is_baseline(kernel):
+		shows += scenario.get("series shows", "").splitlines()
+	for pattern in shows:
 		if pattern and not any(re.search(pattern, line) for line in lines):
 			yield f"the console does not show '{pattern}'"
+	if deferred and checks_itself(kernel) and not any(
+			re.search(SELF_CHECK, line) for line in lines):
+		yield f"the self-check did not print '{SELF_CHECK}'"
+
+
+@functools.cache
+def checks_itself(kernel):
+	config = (BUILD / "kernel" / kernel / ".config").read_text()
+	return "CONFIG_DEFERRED_STRUCT_PAGE_INIT_CHECK=y\n" in config
 
 
 def nodes(numbers):
@@ -114,19 +138,23 @@ def expected_nodes(scenario):
 
 # ---- pages -------------------------------------------------------------------
 
-def compare_pages(baseline, series):
-	"""The zones that differ, but for what the kernel images take."""
-	before, after = guest.zones(baseline.lines), guest.zones(series.lines)
+def compare_pages(first, second):
+	"""The zones that differ, but for what the kernel images take; of two
+	pairs of a kernel and its boot."""
+	(baseline, old), (series, new) = first, second
+	before, after = guest.zones(old.lines), guest.zones(new.lines)
 	if not before or before.keys() != after.keys():
-		return [f"baseline has {zone_names(before)}, series has {zone_names(after)}"]
+		return [f"{baseline} has {zone_names(before)}, {series} has {zone_names(after)}"]
+
+	image_zone = zone_of(kernels.parse(baseline).architecture.image_at, before)
 
 	problems = []
 	for zone in before:
 		expected = {key: before[zone][key] for key in COMPARED}
 		found = {key: after[zone][key] for key in COMPARED}
-		if zone == image_zone(before):
-			expected["managed"] += (image_pages("baseline", baseline.lines)
-						- image_pages("series", series.lines))
+		if zone == image_zone:
+			expected["managed"] += (image_pages(baseline, old.lines)
+						- image_pages(series, new.lines))
 		for key in COMPARED:
 			if found[key] != expected[key]:
 				problems.append(f"node {zone[0]} zone {zone[1]}: {key} "
@@ -138,25 +166,25 @@ def zone_names(zones):
 	return ", ".join(f"node {node} {zone}" for node, zone in zones) or "no zone"
 
 
-def image_zone(zones):
-	"""The zone that holds the kernel image, which nokaslr keeps at 16 MiB."""
-	at = (16 << 20) // PAGE
+def zone_of(address, zones):
+	page = address // PAGE
 	return next((zone for zone, counts in zones.items()
-		     if counts["start"] <= at < counts["start"] + counts["spanned"]), None)
+		     if counts["start"] <= page < counts["start"] + counts["spanned"]), None)
 
 
 def image_pages(kernel, lines):
 	"""The pages a kernel image keeps: from its first byte to the end of what
 	setup_arch() reserves, less what it said it gave back."""
+	first, last = kernels.parse(kernel).architecture.image_symbols
 	symbols = {}
 	with open(BUILD / "kernel" / kernel / "System.map") as symbol_map:
 		for line in symbol_map:
 			address, _, name = line.split()
-			if name in ("_text", "__end_of_kernel_reserve"):
+			if name in (first, last):
 				symbols[name] = int(address, 16)
-	taken = symbols["__end_of_kernel_reserve"] - symbols["_text"]
+	taken = symbols[last] - symbols[first]
 	for line in lines:
-		given_back = re.search(r"Freeing (?:unused kernel image .*|SMP alternatives)"
+		given_back = re.search(r"Freeing (?:unused kernel.*|SMP alternatives)"
 				       r" memory: (\d+)K", line)
 		if given_back:
 			taken -= int(given_back[1]) << 10
