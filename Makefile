@@ -9,6 +9,7 @@ help:
 	@echo 'make measure   boot stock, baseline and series, and compare them'
 	@echo '                 DMESG="before.txt after.txt"  compare dmesg files instead'
 	@echo 'make test      build and run every test; ends with "N passed, N failed"'
+	@echo '                 FULL=1  the long parts too: arm64, KASAN'
 	@echo '                 ONLY="queue matrix"  only these parts'
 	@echo
 	@echo 'make tree      make build/linux: the base, then one commit per patch'
@@ -18,7 +19,7 @@ help:
 	@echo 'make check     patches, series, view and tree agree; style of all files'
 	@echo 'make mbox      threads to mail, in build/mbox'
 	@echo '                 SIGNOFF="Name <address>" VERSION=2 TO=directory'
-	@echo 'make build     build the kernels      KERNEL="stock baseline series"'
+	@echo 'make build     build the kernels      KERNEL="stock baseline series-arm64"'
 	@echo 'make boot      boot one in QEMU       KERNEL=series MEM=64G CPUS=2 APPEND="..."'
 	@echo 'make clean     remove what was built; keeps build/linux and the base tarball'
 	@echo
