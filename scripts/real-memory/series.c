@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The one pass of the series, with the series' own mm/memmap_fill.c */
+#include <linux/mm.h>
+#include "memmap_fill.h"
+#include "bench.h"
+
+void series_init(struct page *page, unsigned long nr)
+{
+	struct page pattern;
+
+	make_pattern(&pattern);
+	memmap_fill(page, page + nr, &pattern);
+}

@@ -1,0 +1,368 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Time page init on real memory, at native speed, in a program of user space.
+
+	results = real_memory.measure(rounds=7)
+
+An emulated guest cannot show what a store costs. So the code under test, with
+the kernel's own headers, options and compiler, is linked into a program that
+runs it over struct pages in memory of its own: the loops of the base, cut out
+of the base's source as it is built; the series' mm/memmap_fill.c; and a bare
+streaming fill with such data, which is what the memory can take. Each form is
+first compared, to the byte, with what the base's loops leave.
+
+The sources are in real-memory/.
+"""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import statistics
+import subprocess
+import time
+from pathlib import Path
+
+from common import BUILD, LINUX, ROOT, Failure, duration, progress, relative
+
+SOURCES = ROOT / "scripts/real-memory"
+PLACE = BUILD / "bench"
+OUTPUT = BUILD / "kernel/series"
+FILL = "mm/memmap_fill.c"
+# What it takes to compile one file of mm/, from the commit: build/src may be
+# at another one
+TREE = ("include", "arch/x86/include", "mm", "scripts/clang-tools")
+
+VARIANTS = ["stock", "series", "fill"]
+FORMS = ["zeros", "ordinary", "movnti", "movnti-x4", "movnti-x8", "movnti-copy", "sse2",
+	 "avx512", "movdir64b"]
+
+STRUCT_PAGE = 64
+SECTION_BYTES = 32768 * STRUCT_PAGE
+DEFAULT_BYTES = 2 << 30
+DEFAULT_ROUNDS = 7
+
+# What is cut out of the base: the file it goes to, where it comes from, how it
+# starts, and what it holds
+PIECES = [
+	("base_init_single_page.h", "mm/mm_init.c",
+	 r"^void __meminit __init_single_page\(", "mm_zero_struct_page"),
+	("base_init_loop.h", "mm/mm_init.c",
+	 r"^\tfor \(; pfn < end_pfn; pfn\+\+, page\+\+\)", "__init_single_page("),
+	("base_core_loop.h", "mm/page_alloc.c",
+	 r"^\t+for \(loop = 0; loop < nr_pages; ", "__ClearPageReserved("),
+	("base_check_pages_enabled.h", "mm/mm_init.c",
+	 r"^DEFINE_STATIC_KEY_MAYBE\(CONFIG_DEBUG_VM, ", "check_pages_enabled"),
+	("base_check_pages_enabled.h", "mm/page_alloc.c",
+	 r"^static inline bool is_check_pages_enabled\(", "static_branch_unlikely"),
+	("base_prepare_loop.h", "mm/page_alloc.c",
+	 r"^\tif \(unlikely\(order\)\) ", "->flags &= ~PAGE_FLAGS_CHECK_AT_PREP"),
+]
+
+
+# ---- building ------------------------------------------------------------
+
+def closing(text, start):
+	"""Where the bracket that opens at `start` is closed."""
+	depth = 0
+	for match in re.compile(r"[({\[]|[)}\]]").finditer(text, start):
+		depth += 1 if match[0] in "({[" else -1
+		if depth == 0:
+			return match.end()
+	return len(text)
+
+
+def piece_at(text, start):
+	"""The function or statement that starts there: NAME (...) {...} or ;"""
+	after = closing(text, text.index("(", start))
+	opening = re.compile(r"\s*\{").match(text, after)
+	if opening:
+		return text[start:closing(text, opening.end() - 1)]
+	return text[start:text.index(";", after) + 1]
+
+
+def extract(source, path, start, holding):
+	"""The one piece of a source that starts and holds as is said."""
+	found = []
+	for match in re.compile(start, re.M).finditer(source):
+		try:
+			piece = piece_at(source, match.start())
+		except ValueError:
+			continue
+		if holding in piece:
+			found.append(piece)
+	if len(found) != 1:
+		raise Failure(f"{path} of the base has {len(found) or 'no'} pieces that "
+			      f"start with '{start}' and hold '{holding}': see what it has "
+			      "instead, then mend scripts/real_memory.py")
+	return found[0]
+
+
+def git(*arguments):
+	ended = subprocess.run(["git", "-C", LINUX, *arguments], text=True,
+			       capture_output=True)
+	if ended.returncode:
+		raise Failure(f"git {arguments[0]} in build/linux: "
+			      + (ended.stderr.strip() or "failed").splitlines()[-1])
+	return ended.stdout
+
+
+def cut_base(commit="base"):
+	"""Write the pieces of the base, as they are, to files to include."""
+	pieces = {}
+	for name, path, start, holding in PIECES:
+		piece = extract(git("show", f"{commit}:{path}"), path, start, holding)
+		pieces.setdefault(name, []).append(piece)
+	for name, texts in pieces.items():
+		(PLACE / name).write_text("\n\n".join(texts) + "\n")
+
+
+def export_tree(commit):
+	"""The part of the series' tree that is needed, once for each tree."""
+	source = PLACE / "src"
+	stamp = PLACE / ".tree"
+	tree = git("rev-parse", f"{commit}^{{tree}}")
+	if stamp.exists() and stamp.read_text() == tree:
+		return source
+	shutil.rmtree(source, ignore_errors=True)
+	stamp.unlink(missing_ok=True)
+	source.mkdir()
+	archive = subprocess.Popen(["git", "-C", LINUX, "archive", commit, "--", *TREE],
+				   stdout=subprocess.PIPE)
+	unpacked = subprocess.run(["tar", "-x", "-C", source], stdin=archive.stdout)
+	archive.stdout.close()
+	if archive.wait() or unpacked.returncode:
+		raise Failure("could not unpack the series' headers to "
+			      f"{relative(source)}")
+	stamp.write_text(tree)
+	return source
+
+
+def kernel_command(source):
+	"""How the kernel's build compiles a file of mm/, without the file."""
+	listed = PLACE / "compile_commands.json"
+	ended = subprocess.run(
+		["python3", source / "scripts/clang-tools/gen_compile_commands.py",
+		 "-d", OUTPUT, "-o", listed, OUTPUT / "mm"],
+		text=True, capture_output=True)
+	entries = json.loads(listed.read_text()) if ended.returncode == 0 else []
+	entries = [entry for entry in entries if entry["file"].endswith("/mm/mm_init.c")]
+	if len(entries) != 1:
+		raise Failure(f"{relative(OUTPUT)} does not say how it compiled "
+			      "mm/mm_init.c: remove that folder, then call again")
+	words = shlex.split(entries[0]["command"].replace(f"{BUILD / 'src'}/", f"{source}/"))
+	output = words.index("-o")
+	return [word for word in words[:output] if not word.startswith("-Wp,-MMD")] + [
+		# The guard is at an address that only the kernel has
+		"-fno-stack-protector", f"-I{PLACE}", f"-I{SOURCES}"]
+
+
+def compile_one(command, source, result, cwd=None):
+	ended = subprocess.run([*command, "-o", result, source], text=True, cwd=cwd,
+			       capture_output=True, env={**os.environ, "LC_ALL": "C"})
+	if ended.returncode:
+		errors = [line for line in ended.stderr.splitlines() if "error" in line]
+		raise Failure(f"{Path(source).name} does not build for the bench: "
+			      + (errors or ended.stderr.splitlines() or ["?"])[0])
+
+
+def settle_jump_labels(built):
+	"""Branches on static keys become what they are while the keys have their
+	first value: the compiler leaves jumps, where the kernel has NOPs."""
+	objtool = OUTPUT / "tools/objtool/objtool"
+	ended = subprocess.run([objtool, "--hacks=jump_label", built], text=True,
+			       capture_output=True)
+	if ended.returncode:
+		raise Failure(f"objtool --hacks=jump_label {relative(built)}: "
+			      + (ended.stderr.splitlines() or ["failed"])[0])
+
+
+def build(fill=None):
+	"""Build the program for the series as built last; returns its path. With
+	`fill`, that file takes the place of the series' mm/memmap_fill.c."""
+	if os.uname().machine != "x86_64":
+		raise Failure("the bench of real memory knows x86-64 only")
+	progress("Building the bench of real memory")
+	PLACE.mkdir(parents=True, exist_ok=True)
+	commit = subprocess.run([ROOT / "scripts/commit-of", "series"], text=True,
+				capture_output=True, check=True).stdout.strip()
+	cut_base()
+	source = export_tree(commit)
+	fill = fill or source / FILL
+	if not fill.exists():
+		raise Failure(f"the series has no {FILL}: there is nothing to time")
+
+	command = kernel_command(source)
+	objects = []
+	for path in (SOURCES / "base.c", SOURCES / "series.c", fill):
+		objects.append(PLACE / f"{path.stem}.o")
+		compile_one([*command, "-c"], path, objects[-1], cwd=OUTPUT)
+		settle_jump_labels(objects[-1])
+	# Not PIE: objects of the kernel hold absolute addresses of 32 bits
+	program = PLACE / "bench"
+	user = [os.environ.get("CC", "gcc"), "-std=gnu11", "-O2", "-Wall", "-static",
+		"-fno-pie", "-no-pie", "-pthread", SOURCES / "forms.c", *objects]
+	compile_one(user, SOURCES / "bench.c", program)
+	return program
+
+
+def build_series():
+	"""The kernel whose build says how to compile, when it is not there."""
+	status = subprocess.run([ROOT / "scripts/build", "series"]).returncode
+	if status:
+		raise SystemExit(status)	# it has said why
+
+
+# ---- running -------------------------------------------------------------
+
+def meminfo(key):
+	found = re.search(rf"^{key}: *(\d+) kB", Path("/proc/meminfo").read_text(), re.M)
+	return int(found[1]) << 10
+
+
+def thread_counts():
+	"""Each number of threads up to 8, then powers of two, and all CPUs."""
+	cpus = len(os.sched_getaffinity(0))
+	if cpus <= 8:
+		return list(range(1, cpus + 1))
+	return sorted({1 << shift for shift in range(cpus.bit_length())} | {cpus})
+
+
+def memory_size(wanted):
+	size = wanted or min(DEFAULT_BYTES, meminfo("MemTotal") // 8)
+	size -= size % SECTION_BYTES
+	if not size:
+		raise Failure("the bench needs at least the struct pages of a section, "
+			      f"{SECTION_BYTES >> 20}M")
+	if size > meminfo("MemAvailable"):
+		raise Failure(f"{size >> 20} MiB of memory are asked for, and "
+			      f"{meminfo('MemAvailable') >> 20} are free: give less "
+			      "with --memory")
+	return size
+
+
+def run_program(program, size, rounds, threads, names):
+	"""{"times": {name: {threads: [ns]}}, "instructions": {name: n}, ...}"""
+	found = {"times": {}, "instructions": {}, "checked": [], "kind": ""}
+	on_cpu = wanted = 0
+	total = rounds * len(threads) * len(names)
+	done = 0
+	started = time.monotonic()
+	process = subprocess.Popen(
+		[program, str(size), str(rounds), ",".join(map(str, threads)),
+		 ",".join(names)], text=True, stdin=subprocess.DEVNULL,
+		stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+	try:
+		for line in process.stdout:
+			what, name, *values = line.split()
+			if what == "memory":
+				found["kind"] = (f"huge pages ({name})" if int(values[0]) >= 99
+						 else f"{values[0]} % huge pages ({name})")
+			elif what == "checked":
+				found["checked"].append(name)
+			elif what == "instructions":
+				found["instructions"][name] = float(values[0])
+			elif what == "time":
+				done += 1
+				samples = found["times"].setdefault(name, {})
+				elapsed, had, would_have = map(int, values[1:])
+				samples.setdefault(values[0], []).append(elapsed)
+				on_cpu += had
+				wanted += would_have
+				progress(f"Real memory: run {done} of {total}, "
+					 + duration(time.monotonic() - started))
+			if what != "time":
+				progress("Real memory: checking the results")
+		errors = process.stderr.read().strip()
+		process.wait()
+	except BaseException:
+		process.kill()
+		process.wait()
+		raise
+	if process.returncode:
+		raise Failure("the bench of real memory stopped: "
+			      + (errors.splitlines()[-1] if errors
+				 else f"status {process.returncode}"))
+	found["cpu_share"] = round(on_cpu / wanted, 3)
+	return found
+
+
+def cpu_model():
+	model = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.M)
+	return model[1].strip() if model else os.uname().machine
+
+
+def measure(rounds=DEFAULT_ROUNDS, memory=None, forms=False, fill=None):
+	"""Build it, run it, and return the figures as they go to results.json."""
+	if rounds < 1:
+		raise Failure("--rounds needs at least one")
+	size = memory_size(memory)
+	program = build(fill)
+	names = VARIANTS + (FORMS if forms else [])
+	threads = thread_counts()
+	found = run_program(program, size, rounds, threads, names)
+
+	pages = size // STRUCT_PAGE
+	samples = {name: {count: [ns / pages for ns in times]
+			  for count, times in counts.items()}
+		   for name, counts in found["times"].items()}
+	medians = {name: {count: round(statistics.median(values), 4)
+			  for count, values in counts.items()}
+		   for name, counts in samples.items()}
+	results = {
+		"real_memory_ns_per_page": {name: medians[name] for name in VARIANTS},
+		"real_memory_samples": {
+			name: {count: [round(value, 4) for value in values]
+			       for count, values in counts.items()}
+			for name, counts in samples.items()},
+		"real_memory_instructions_per_page": found["instructions"],
+		"real_memory": {
+			"bytes": size, "pages": pages, "kind": found["kind"],
+			"rounds": rounds, "threads": threads,
+			"checked": found["checked"],
+			"cpu": cpu_model(), "cpu_share": found["cpu_share"],
+		},
+	}
+	if forms:
+		results["real_memory_forms_ns_per_page"] = {
+			name: medians[name] for name in FORMS if name in medians}
+		results["real_memory"]["left_out"] = [
+			name for name in FORMS if name not in medians]
+	return results
+
+
+# ---- showing -------------------------------------------------------------
+
+def paired(values, others):
+	"""The ratio within each round: what disturbs a round disturbs both."""
+	return statistics.median(a / b for a, b in zip(values, others))
+
+
+def table(results):
+	"""The text for a terminal of 80 columns."""
+	about = results["real_memory"]
+	samples = results["real_memory_samples"]
+	counts = results["real_memory_instructions_per_page"]
+	lines = [f"{about['cpu']}: {about['bytes'] >> 20} MiB of struct pages in "
+		 f"{about['kind']}",
+		 f"{'Real memory, ns per page':26}{'median':>7}{'min..max':>13}{'GB/s':>7}"
+		 f"{'to stock':>10}{'to fill':>9}{'instr.':>8}"]
+	for threads in map(str, about["threads"]):
+		for name in samples:
+			values = samples[name][threads]
+			median = statistics.median(values)
+			label = f"{threads} thread{'s' if threads != '1' else ' '} {name}"
+			ratios = ["1" if name == other else
+				  f"{paired(values, samples[other][threads]):.2f}"
+				  for other in ("stock", "fill")]
+			instructions = f"{counts[name]:.2f}" if name in counts else "-"
+			lines.append(f"  {label:24}{median:>7.2f}"
+				     f"{f'{min(values):.2f}..{max(values):.2f}':>13}"
+				     f"{STRUCT_PAGE / median:>7.1f}"
+				     f"{ratios[0]:>10}{ratios[1]:>9}{instructions:>8}")
+	if about["cpu_share"] < 0.97:
+		lines.append(f"Other work had {100 - 100 * about['cpu_share']:.0f} % of the "
+			     "CPUs meanwhile: expect a wide spread.")
+	if about.get("left_out"):
+		lines.append("This CPU has no " + ", ".join(about["left_out"]))
+	return "\n".join(lines)
