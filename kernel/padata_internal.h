@@ -20,25 +20,41 @@
 /**
  * struct padata_chunks - who does what of one job
  * @job: The job, never written to.
+ * @ranges: The job's, or @whole.
+ * @nr_ranges: How many there are.
+ * @whole: All of a job that has no ranges.
  * @min_chunk: The job's, but at least 1.
- * @divisor: A chunk is what is left of the job, divided by this.
- * @handed_out: Units that have been handed out, counted from the job's start.
- *		Only grows.
+ * @divisor: A chunk is what is left of its range, divided by this.
  * @first_error: What the first thread_fn to fail returned, or 0.
  * @threads: Threads that may still touch this structure.
  */
 struct padata_chunks {
 	const struct padata_mt_job	*job;
+	struct padata_mt_range		*ranges;
+	unsigned int			nr_ranges;
+	struct padata_mt_range		whole;
 	unsigned long			min_chunk;
 	unsigned long			divisor;
-	atomic_long_t			handed_out;
 	atomic_t			first_error;
 	atomic_t			threads;
 };
 
+/**
+ * struct padata_thread - one of the threads that work on a job
+ * @node: Where it runs, to take what is near first.
+ * @range: What it takes chunks from; NULL before its first chunk.
+ *
+ * Used by that thread alone.
+ */
+struct padata_thread {
+	int			node;
+	struct padata_mt_range	*range;
+};
+
 void padata_chunks_init(struct padata_chunks *chunks,
 			const struct padata_mt_job *job, unsigned int nr_threads);
-bool padata_chunks_do_one(struct padata_chunks *chunks);
+bool padata_chunks_do_one(struct padata_chunks *chunks,
+			  struct padata_thread *thread);
 bool padata_chunks_leave(struct padata_chunks *chunks);
 int padata_chunks_error(struct padata_chunks *chunks);
 

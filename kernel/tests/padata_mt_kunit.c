@@ -25,9 +25,16 @@
 
 #define MAX_UNITS	4096
 
-/* Notes which units were done, and whether the chunks kept to the job. */
+#define MAX_RANGES	8
+
+/*
+ * Notes which units were done, and whether the chunks kept to the job, or to
+ * the ranges that it is divided into.
+ */
 struct record {
 	const struct padata_mt_job *job;
+	struct padata_mt_range	ranges[MAX_RANGES];
+	unsigned int	nr_ranges;
 	atomic_t	nr_chunks;
 	atomic_t	bad_chunks;
 	unsigned long	fail_unit;	/* the chunk that holds it fails */
@@ -41,19 +48,37 @@ static void record_reset(struct record *record, const struct padata_mt_job *job)
 	record->job = job;
 }
 
-static bool chunk_keeps_to_job(const struct padata_mt_job *job,
-			       unsigned long start, unsigned long end)
+static bool chunk_keeps_to(const struct padata_mt_job *job,
+			   unsigned long whole_start, unsigned long whole_size,
+			   unsigned long start, unsigned long end)
 {
-	unsigned long job_end = job->start + job->size;
+	unsigned long whole_end = whole_start + whole_size;
 	unsigned long mask = job->align - 1;
 
-	if (start < job->start || end > job_end || start >= end)
+	if (start < whole_start || end > whole_end || start >= end)
 		return false;
-	if (start != job->start && (start & mask))
+	if (start != whole_start && (start & mask))
 		return false;
-	if (end == job_end)
+	if (end == whole_end)
 		return true;
 	return !(end & mask) && end - start >= job->min_chunk;
+}
+
+static bool chunk_is_good(const struct record *record, unsigned long start,
+			  unsigned long end)
+{
+	unsigned int i;
+
+	for (i = 0; i < record->nr_ranges; i++) {
+		const struct padata_mt_range *range = &record->ranges[i];
+
+		if (chunk_keeps_to(record->job, range->start, range->size,
+				   start, end))
+			return true;
+	}
+	return !record->nr_ranges &&
+	       chunk_keeps_to(record->job, record->job->start,
+			      record->job->size, start, end);
 }
 
 static int record_chunk(unsigned long start, unsigned long end, void *arg)
@@ -63,7 +88,7 @@ static int record_chunk(unsigned long start, unsigned long end, void *arg)
 	unsigned long unit;
 
 	atomic_inc(&record->nr_chunks);
-	if (!chunk_keeps_to_job(job, start, end)) {
+	if (!chunk_is_good(record, start, end)) {
 		atomic_inc(&record->bad_chunks);
 		return 0;
 	}
@@ -136,6 +161,77 @@ static void padata_mt_random_jobs(struct kunit *test)
 	/* Else the above has shown nothing but that one call works. */
 	if (num_online_cpus() > 1)
 		KUNIT_EXPECT_GT(test, nr_split, 1000);
+}
+
+static int random_node(void)
+{
+	int node, nth = random_upto(num_online_nodes());
+
+	for_each_online_node(node) {
+		if (!nth--)
+			return node;
+	}
+	return NUMA_NO_NODE;
+}
+
+/* The same job, divided at random among nodes. */
+static void divide_at_random(struct record *record, struct padata_mt_job *job)
+{
+	unsigned long start = job->start, left = job->size;
+	unsigned int i;
+
+	record->nr_ranges = 1 + random_upto(MAX_RANGES - 1);
+	for (i = 0; i < record->nr_ranges; i++) {
+		struct padata_mt_range *range = &record->ranges[i];
+
+		range->start = start;
+		range->size = i + 1 < record->nr_ranges ? random_upto(left)
+							: left;
+		range->node = random_node();
+		start += range->size;
+		left -= range->size;
+	}
+	job->size = 0;
+	job->ranges = record->ranges;
+	job->nr_ranges = record->nr_ranges;
+}
+
+/* Work in several places, on nodes with and without CPUs. */
+static void padata_mt_ranges(struct kunit *test)
+{
+	struct record *record = kunit_kzalloc(test, sizeof(*record), GFP_KERNEL);
+	unsigned int i, nr_split = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, record);
+
+	for (i = 0; i < 2000; i++) {
+		unsigned long size = random_upto(MAX_UNITS);
+		DEFINE_PADATA_MT_JOB(whole,
+				     .thread_fn = record_chunk,
+				     .fn_arg = record,
+				     .start = random_upto(100000),
+				     .size = size,
+				     .align = 1UL << random_upto(4),
+				     .min_chunk = random_upto(32),
+				     .max_threads = 1 + random_upto(2 * num_online_cpus()));
+		struct padata_mt_job divided = whole;
+		int fail_with = i % 8 || !size ? 0 : -EXDEV;
+
+		record_reset(record, &whole);
+		divide_at_random(record, &divided);
+		record->fail_unit = whole.start + random_upto(size ? size - 1 : 0);
+		record->fail_with = fail_with;
+		KUNIT_ASSERT_EQ(test, padata_do_multithreaded(&divided), fail_with);
+		KUNIT_EXPECT_EQ(test, atomic_read(&record->bad_chunks), 0);
+		if (!fail_with)
+			expect_all_done_once(test, record);
+		if (atomic_read(&record->nr_chunks) > record->nr_ranges)
+			nr_split++;
+		cond_resched();
+	}
+
+	if (num_online_cpus() > 1)
+		KUNIT_EXPECT_GT(test, nr_split, 500);
 }
 
 static void padata_mt_size_zero_and_one(struct kunit *test)
@@ -234,7 +330,9 @@ static void padata_mt_bad_jobs(struct kunit *test)
 		.align		= 1,
 		.max_threads	= 4,
 	};
-	struct padata_mt_job bad[6];
+	struct padata_mt_range nowhere = { .size = 64, .node = MAX_NUMNODES };
+	struct padata_mt_range too_far = { .start = 64, .size = ULONG_MAX };
+	struct padata_mt_job bad[10];
 	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, record);
@@ -246,6 +344,14 @@ static void padata_mt_bad_jobs(struct kunit *test)
 	bad[3].align = 3;
 	bad[4].max_threads = 0;
 	bad[5].max_threads = -1;
+	bad[6].ranges = &nowhere;
+	bad[6].nr_ranges = 1;
+	bad[7] = bad[6];
+	bad[7].size = 0;
+	bad[8] = bad[7];
+	bad[8].ranges = &too_far;
+	bad[9] = bad[7];
+	bad[9].ranges = NULL;
 
 	record_reset(record, &good);
 	for (i = 0; i < ARRAY_SIZE(bad); i++)
@@ -305,14 +411,15 @@ static void padata_mt_chunks_shrink(struct kunit *test)
 			     .min_chunk = 8,
 			     .max_threads = 4);
 	unsigned long last = job.size, handed_out = 0;
+	struct padata_thread thread = { };
 	struct padata_chunks chunks;
 
 	KUNIT_ASSERT_NOT_NULL(test, record);
 	record_reset(record, &job);
 	padata_chunks_init(&chunks, &job, 4);
 
-	while (padata_chunks_do_one(&chunks)) {
-		unsigned long now = atomic_long_read(&chunks.handed_out);
+	while (padata_chunks_do_one(&chunks, &thread)) {
+		unsigned long now = atomic_long_read(&chunks.whole.handed_out);
 
 		/* Rounding to align may make a chunk longer by less than that. */
 		KUNIT_EXPECT_LT(test, now - handed_out, last + job.align);
@@ -337,6 +444,7 @@ static void padata_mt_nothing_after_error(struct kunit *test)
 			     .align = 1,
 			     .min_chunk = 1,
 			     .max_threads = 4);
+	struct padata_thread thread = { };
 	struct padata_chunks chunks;
 
 	KUNIT_ASSERT_NOT_NULL(test, record);
@@ -346,8 +454,8 @@ static void padata_mt_nothing_after_error(struct kunit *test)
 	padata_chunks_init(&chunks, &job, 4);
 
 	while (!padata_chunks_error(&chunks))
-		KUNIT_ASSERT_TRUE(test, padata_chunks_do_one(&chunks));
-	KUNIT_EXPECT_FALSE(test, padata_chunks_do_one(&chunks));
+		KUNIT_ASSERT_TRUE(test, padata_chunks_do_one(&chunks, &thread));
+	KUNIT_EXPECT_FALSE(test, padata_chunks_do_one(&chunks, &thread));
 	KUNIT_EXPECT_EQ(test, atomic_read(&record->done[0]), 1);
 	KUNIT_EXPECT_EQ(test, atomic_read(&record->done[MAX_UNITS / 2]), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&record->done[MAX_UNITS - 1]), 0);
@@ -358,15 +466,17 @@ static void padata_mt_nothing_after_error(struct kunit *test)
 static int fail_after_the_next(unsigned long start, unsigned long end, void *arg)
 {
 	struct padata_chunks *chunks = arg;
+	struct padata_thread other_thread = { };
 
 	if (start)
 		return -EIO;
-	padata_chunks_do_one(chunks);
+	padata_chunks_do_one(chunks, &other_thread);
 	return -ENOMEM;
 }
 
 static void padata_mt_first_error_wins(struct kunit *test)
 {
+	struct padata_thread thread = { };
 	struct padata_chunks chunks;
 	DEFINE_PADATA_MT_JOB(job,
 			     .thread_fn = fail_after_the_next,
@@ -376,7 +486,7 @@ static void padata_mt_first_error_wins(struct kunit *test)
 			     .max_threads = 2);
 
 	padata_chunks_init(&chunks, &job, 2);
-	KUNIT_EXPECT_TRUE(test, padata_chunks_do_one(&chunks));
+	KUNIT_EXPECT_TRUE(test, padata_chunks_do_one(&chunks, &thread));
 	KUNIT_EXPECT_EQ(test, padata_chunks_error(&chunks), -EIO);
 }
 
@@ -672,6 +782,7 @@ static void padata_mt_many_jobs_at_once(struct kunit *test)
 
 static struct kunit_case padata_mt_cases[] = {
 	KUNIT_CASE(padata_mt_random_jobs),
+	KUNIT_CASE(padata_mt_ranges),
 	KUNIT_CASE(padata_mt_size_zero_and_one),
 	KUNIT_CASE(padata_mt_huge_jobs),
 	KUNIT_CASE(padata_mt_bad_jobs),

@@ -38,6 +38,7 @@ struct step {
 
 struct thread {
 	ucontext_t	context;
+	struct padata_thread engine;	/* what the engine knows of it */
 	bool		finished;
 	bool		failed;		/* the chunk that it is at */
 	bool		undisturbed;
@@ -92,7 +93,7 @@ static void thread_main(void)
 {
 	for (;;) {
 		current->failed = false;
-		if (!padata_chunks_do_one(&chunks))
+		if (!padata_chunks_do_one(&chunks, &current->engine))
 			break;
 		if (current->failed)
 			stopped = true;
@@ -124,6 +125,7 @@ static void start_thread(struct thread *thread)
 {
 	thread->finished = false;
 	thread->undisturbed = false;
+	thread->engine = (struct padata_thread){ .node = thread - threads };
 	if (getcontext(&thread->context))
 		abort();
 	thread->context.uc_stack.ss_sp = thread->stack;
@@ -188,8 +190,7 @@ static bool next_order(void)
 	return false;
 }
 
-static void expect_sound(const struct padata_mt_job *job,
-			 unsigned int nr_threads)
+static void expect_sound(unsigned int nr_units, unsigned int nr_threads)
 {
 	int err = padata_chunks_error(&chunks);
 	unsigned long unit;
@@ -198,7 +199,7 @@ static void expect_sound(const struct padata_mt_job *job,
 		fail("%u of %u threads left, %u as the last", nr_left,
 		     nr_threads, nr_last);
 
-	for (unit = 0; unit < job->size; unit++) {
+	for (unit = 0; unit < nr_units; unit++) {
 		bool bad = bad_units & 1U << unit;
 
 		if (done[unit] > 1 || (done[unit] && bad) ||
@@ -214,6 +215,23 @@ static void expect_sound(const struct padata_mt_job *job,
 		     bad_units ? "" : "out");
 }
 
+static void run_orders_of(const struct padata_mt_job *job,
+			  unsigned int nr_threads, unsigned int nr_chunks)
+{
+	unsigned long nr_orders = 0;
+
+	for (bad_units = 0; bad_units < 1U << nr_chunks; bad_units++) {
+		nr_steps = 0;
+		do {
+			run_once(job, nr_threads);
+			expect_sound(nr_chunks, nr_threads);
+			nr_orders++;
+		} while (next_order() && !check_has_failed());
+	}
+	say("threads %u chunks %u ranges %u: %lu orders", nr_threads, nr_chunks,
+	    job->nr_ranges, nr_orders);
+}
+
 /* In chunks of one unit each, with each choice of those that are bad. */
 static void run_all_orders(unsigned int nr_threads, unsigned int nr_chunks)
 {
@@ -223,18 +241,28 @@ static void run_all_orders(unsigned int nr_threads, unsigned int nr_chunks)
 		.align		= 1,
 		.max_threads	= nr_threads,
 	};
-	unsigned long nr_orders = 0;
 
-	for (bad_units = 0; bad_units < 1U << nr_chunks; bad_units++) {
-		nr_steps = 0;
-		do {
-			run_once(&job, nr_threads);
-			expect_sound(&job, nr_threads);
-			nr_orders++;
-		} while (next_order() && !check_has_failed());
-	}
-	say("threads %u chunks %u: %lu orders", nr_threads, nr_chunks,
-	    nr_orders);
+	run_orders_of(&job, nr_threads, nr_chunks);
+}
+
+/* The same with the chunks on two nodes. */
+static void run_orders_with_ranges(unsigned int nr_threads,
+				   unsigned int nr_on_first,
+				   unsigned int nr_on_second)
+{
+	struct padata_mt_range ranges[] = {
+		{ .size = nr_on_first, .node = 0 },
+		{ .start = nr_on_first, .size = nr_on_second, .node = 1 },
+	};
+	const struct padata_mt_job job = {
+		.thread_fn	= do_units,
+		.align		= 1,
+		.max_threads	= nr_threads,
+		.ranges		= ranges,
+		.nr_ranges	= 2,
+	};
+
+	run_orders_of(&job, nr_threads, nr_on_first + nr_on_second);
 }
 
 static void one_thread(void)
@@ -269,12 +297,21 @@ static void three_threads_take(void)
 	leave_at_once = false;
 }
 
+static void two_threads_two_ranges(void)
+{
+	leave_at_once = true;
+	run_orders_with_ranges(2, 1, 1);
+	run_orders_with_ranges(2, 0, 2);
+	leave_at_once = false;
+}
+
 static const struct check checks[] = {
 	{ "1 thread", one_thread },
 	{ "every order of 2 threads", two_threads },
 	{ "every order of 2 threads taking 4 chunks", two_threads_take },
 	{ "every order of 3 threads leaving", three_threads_leave },
 	{ "every order of 3 threads taking 2 chunks", three_threads_take },
+	{ "every order of 2 threads and 2 ranges", two_threads_two_ranges },
 };
 
 int main(int argc, char **argv)

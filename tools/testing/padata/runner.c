@@ -43,18 +43,22 @@ struct helper {
 
 /**
  * struct thread - what a thread keeps to itself
+ * @number: 0 for the caller, from 1 for helpers.
  * @random: State of its random numbers.
  * @trial: What it takes part in; without one its schedule points do nothing.
  * @nr_points: Schedule points it has passed since it began.
  * @nr_chunks: Chunks it has taken.
  * @failed: The chunk it took last has failed.
+ * @engine: What the engine knows of it.
  */
 struct thread {
+	unsigned int	number;
 	unsigned int	random;
 	struct trial	*trial;
 	unsigned int	nr_points;
 	unsigned int	nr_chunks;
 	bool		failed;
+	struct padata_thread engine;
 };
 
 static __thread struct thread self;
@@ -216,6 +220,7 @@ static void work_on(struct trial *trial)
 
 	self.trial = trial;
 	self.nr_chunks = 0;
+	self.engine = (struct padata_thread){ .node = self.number % NR_NODES };
 
 	if (trial->start_together)
 		meet(&trial->nr_started,
@@ -225,7 +230,7 @@ static void work_on(struct trial *trial)
 	for (;;) {
 		stopped = __atomic_load_n(&trial->stopped, __ATOMIC_ACQUIRE);
 		self.failed = false;
-		if (!padata_chunks_do_one(trial->engine))
+		if (!padata_chunks_do_one(trial->engine, &self.engine))
 			return;
 		if (stopped)
 			__atomic_fetch_add(&trial->nr_late, 1,
@@ -260,6 +265,7 @@ static void *helper_main(void *arg)
 	struct trial *trial;
 	unsigned int turn;
 
+	self.number = helper->number;
 	self.random = helper->number * 2654435761U;
 
 	for (;;) {
@@ -319,10 +325,37 @@ struct trial *new_trial(const struct padata_mt_job *job,
 	return &trial;
 }
 
+void divide_at_random(struct trial *trial)
+{
+	unsigned long start = trial->job.start, left = trial->job.size;
+	unsigned int i;
+
+	trial->nr_ranges = 1 + random_upto(MAX_RANGES - 1);
+	for (i = 0; i < trial->nr_ranges; i++) {
+		struct padata_mt_range *range = &trial->ranges[i];
+
+		range->start = start;
+		range->size = i + 1 < trial->nr_ranges ? random_upto(left)
+						       : left;
+		range->node = (int)random_upto(NR_NODES) - 1;
+		/* Whatever a job before has left there. */
+		range->handed_out.counter = (long)random_upto(ULONG_MAX);
+		start += range->size;
+		left -= range->size;
+	}
+}
+
 static int begin_trial(struct trial *trial)
 {
-	int err = padata_mt_job_check(&trial->job);
+	int err;
 
+	trial->engine_job = trial->job;
+	if (trial->nr_ranges) {
+		trial->engine_job.size = 0;
+		trial->engine_job.ranges = trial->ranges;
+		trial->engine_job.nr_ranges = trial->nr_ranges;
+	}
+	err = padata_mt_job_check(&trial->engine_job);
 	if (err || !trial->job.size)
 		return err;
 
@@ -330,7 +363,8 @@ static int begin_trial(struct trial *trial)
 	trial->engine = malloc(sizeof(*trial->engine));
 	if (!trial->engine)
 		abort();
-	padata_chunks_init(trial->engine, &trial->job, trial->nr_threads);
+	padata_chunks_init(trial->engine, &trial->engine_job,
+			   trial->nr_threads);
 	return 0;
 }
 
@@ -384,7 +418,7 @@ int run_trial(struct trial *trial)
 	return end_trial(trial);
 }
 
-int run_trial_alone(struct trial *trial)
+int run_trial_on_node(struct trial *trial, int node)
 {
 	int err = begin_trial(trial);
 
@@ -392,7 +426,13 @@ int run_trial_alone(struct trial *trial)
 		return err;
 
 	self.nr_chunks = 0;
-	while (padata_chunks_do_one(trial->engine))
+	self.engine = (struct padata_thread){ .node = node };
+	while (padata_chunks_do_one(trial->engine, &self.engine))
 		;
 	return end_trial(trial);
+}
+
+int run_trial_alone(struct trial *trial)
+{
+	return run_trial_on_node(trial, 0);
 }

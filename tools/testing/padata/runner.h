@@ -11,6 +11,8 @@
 #define MAX_UNITS	2048
 #define MAX_CHUNKS	16384
 #define MAX_BAD_UNITS	4
+#define MAX_RANGES	6
+#define NR_NODES	4
 
 struct padata_chunks;
 
@@ -28,7 +30,9 @@ struct chunk {
 
 /**
  * struct trial - a job, how to run it, and what came of it
- * @job: The job, thread_fn and fn_arg included.
+ * @job: The job, thread_fn and fn_arg included, as if it had no ranges.
+ * @ranges: What its units are divided into, in order, if anything.
+ * @nr_ranges: How many there are.
  * @nr_threads: How many threads take part, the caller included.
  *
  * @nr_held_back: So many helpers never start, and have to be taken back.
@@ -48,6 +52,7 @@ struct chunk {
  *	     job was stopped.  Atomic, but orders nothing.
  *
  * @engine: What is tested.
+ * @engine_job: The job that it gets.
  * @nr_started: Threads that have started.
  * @nr_in_take: Threads about to take their first chunk.
  * @nr_in_chunk: For thread_fn.
@@ -59,6 +64,8 @@ struct chunk {
  */
 struct trial {
 	struct padata_mt_job	job;
+	struct padata_mt_range	ranges[MAX_RANGES];
+	unsigned int		nr_ranges;
 	unsigned int		nr_threads;
 
 	unsigned int		nr_held_back;
@@ -77,6 +84,7 @@ struct trial {
 	unsigned int		nr_late;
 
 	struct padata_chunks	*engine;
+	struct padata_mt_job	engine_job;
 	unsigned int		nr_started;
 	unsigned int		nr_in_take;
 	unsigned int		nr_in_chunk;
@@ -99,6 +107,10 @@ int run_trial(struct trial *trial);
 
 /* The same in one thread without a schedule, for very many jobs. */
 int run_trial_alone(struct trial *trial);
+int run_trial_on_node(struct trial *trial, int node);
+
+/* Divides the job at random, among NR_NODES nodes. */
+void divide_at_random(struct trial *trial);
 
 /* A thread_fn that notes all it does, and fails for bad units. */
 int do_chunk(unsigned long start, unsigned long end, void *trial);

@@ -90,6 +90,34 @@ static void empty_job_is_not_called(void)
 	}
 }
 
+static void ranges_are_done_in_a_call_each(void)
+{
+	struct padata_mt_range ranges[] = {
+		{ .start = 100, .size = 50, .node = 1 },
+		{ .start = 7, .node = 2 },
+		{ .start = 9, .size = 1, .node = NUMA_NO_NODE },
+	};
+	struct calls calls = { };
+	struct padata_mt_job job = {
+		.thread_fn	= note_call,
+		.fn_arg		= &calls,
+		.align		= 8,
+		.max_threads	= 1,
+		.ranges		= ranges,
+		.nr_ranges	= ARRAY_SIZE(ranges),
+	};
+	int err = padata_do_multithreaded(&job);
+
+	if (err || calls.nr != 2 || calls.start != 9 || calls.end != 10)
+		fail("%d in %u calls, the last of [%lu, %lu)", err, calls.nr,
+		     calls.start, calls.end);
+
+	calls = (struct calls){ .result = -EIO };
+	err = padata_do_multithreaded(&job);
+	if (err != -EIO || calls.nr != 1)
+		fail("%d in %u calls after an error", err, calls.nr);
+}
+
 static void bad_jobs_are_refused(void)
 {
 	check_bad_jobs(padata_do_multithreaded);
@@ -104,6 +132,7 @@ static const struct check checks[] = {
 	{ "one call does the whole job", one_call_does_it_all },
 	{ "the error of that call is returned", error_is_returned },
 	{ "an empty job is not called", empty_job_is_not_called },
+	{ "ranges are done in a call each", ranges_are_done_in_a_call_each },
 	{ "bad jobs are refused, with their fault named", bad_jobs_are_refused },
 	{ "jobs that are just good enough are done", edge_jobs_are_done },
 };

@@ -126,6 +126,35 @@ static void expect_refused(int (*do_job)(const struct padata_mt_job *job),
 		     fault, last_warning);
 }
 
+static void check_bad_ranges(int (*do_job)(const struct padata_mt_job *job))
+{
+	static const int no_nodes[] = { -2, INT_MIN, MAX_NUMNODES, INT_MAX };
+	struct padata_mt_range ranges[2] = {
+		{ .size = 8, .node = NUMA_NO_NODE },
+		{ .start = 8, .size = 8, .node = MAX_NUMNODES - 1 },
+	};
+	struct padata_mt_job job = good_job;
+	unsigned int i;
+
+	job.size = 0;
+	job.nr_ranges = 2;
+	expect_refused(do_job, &job, "no ranges");
+
+	job.ranges = ranges;
+	job.size = 1;
+	expect_refused(do_job, &job, "a size beside its ranges");
+
+	job.size = 0;
+	for (i = 0; i < ARRAY_SIZE(no_nodes); i++) {
+		ranges[1].node = no_nodes[i];
+		expect_refused(do_job, &job,
+			       "a range is on no node that there can be");
+	}
+	ranges[1].node = 0;
+	ranges[1].size = ULONG_MAX - 7;
+	expect_refused(do_job, &job, "the end of a range is past ULONG_MAX");
+}
+
 void check_bad_jobs(int (*do_job)(const struct padata_mt_job *job))
 {
 	static const struct {
@@ -161,6 +190,7 @@ void check_bad_jobs(int (*do_job)(const struct padata_mt_job *job))
 		job.max_threads = too_few[i];
 		expect_refused(do_job, &job, "max_threads is below 1");
 	}
+	check_bad_ranges(do_job);
 
 	/* That it has nothing to do excuses no job. */
 	job = good_job;
@@ -187,6 +217,12 @@ void check_edge_jobs(int (*do_job)(const struct padata_mt_job *job))
 	static const unsigned long sizes[] = {
 		0, 1, LONG_MAX, (unsigned long)LONG_MAX + 1, ULONG_MAX
 	};
+	struct padata_mt_range ranges[] = {
+		{ .node = NUMA_NO_NODE },
+		{ .size = ULONG_MAX - 1, .node = MAX_NUMNODES - 1 },
+		{ .start = ULONG_MAX - 1, .size = 1 },
+		{ .start = ULONG_MAX },
+	};
 	struct padata_mt_job job;
 	unsigned int i;
 
@@ -204,5 +240,11 @@ void check_edge_jobs(int (*do_job)(const struct padata_mt_job *job))
 	}
 	job = good_job;
 	job.max_threads = INT_MAX;
+	expect_accepted(do_job, &job);
+
+	job = good_job;
+	job.size = 0;
+	job.ranges = ranges;
+	job.nr_ranges = ARRAY_SIZE(ranges);
 	expect_accepted(do_job, &job);
 }

@@ -91,9 +91,8 @@ static void expect_done_once(struct trial *trial)
  * are enough to halve that, rounded down as they are.  When they have got as
  * small as min_chunk, what is left is less than 2 * divisor of those.
  */
-static unsigned long most_chunks(const struct trial *trial)
+static unsigned long most_chunks(const struct trial *trial, unsigned long left)
 {
-	unsigned long left = trial->job.size;
 	unsigned long most = 2 * trial->divisor;
 
 	for (; left > at_least_1(trial->job.min_chunk); left /= 2)
@@ -101,27 +100,35 @@ static unsigned long most_chunks(const struct trial *trial)
 	return most;
 }
 
-/* Returns how much of the job has been handed out. */
-static unsigned long expect_good_cuts(struct trial *trial)
+/*
+ * In what lies together: the job, or a range of it.  Its first chunk is @first,
+ * if it has any.  Returns how much of it has been handed out.
+ */
+static unsigned long expect_good_cuts_of(struct trial *trial, unsigned int *first,
+					 unsigned long start, unsigned long size)
 {
 	const struct padata_mt_job *job = &trial->job;
-	unsigned long job_end = job->start + job->size;
 	unsigned long last_size = ULONG_MAX;
-	unsigned long end = job->start;
+	unsigned long whole_end = start + size;
+	unsigned long end = start;
 	unsigned int i;
 
-	for (i = 0; i < trial->nr_chunks; i++) {
+	for (i = *first; i < trial->nr_chunks; i++) {
 		struct chunk *chunk = &trial->chunks[i];
 		unsigned long size = chunk->end - chunk->start;
 		const char *fault = NULL;
 
+		/* That of another range. */
+		if (chunk->start >= whole_end)
+			break;
+
 		if (chunk->start != end)
 			fault = "does not follow the one before";
-		else if (chunk->end <= chunk->start || chunk->end > job_end)
+		else if (chunk->end <= chunk->start || chunk->end > whole_end)
 			fault = "has a bad end";
-		else if (chunk->end != job_end && chunk->end % job->align)
+		else if (chunk->end != whole_end && chunk->end % job->align)
 			fault = "does not end on align";
-		else if (chunk->end != job_end && size < job->min_chunk)
+		else if (chunk->end != whole_end && size < job->min_chunk)
 			fault = "is too small";
 		else if (size > last_size && size - last_size >= job->align)
 			fault = "has grown";
@@ -135,17 +142,39 @@ static unsigned long expect_good_cuts(struct trial *trial)
 		last_size = size;
 	}
 
-	if (trial->nr_chunks > most_chunks(trial))
-		fail_trial(trial, "%u chunks are too many", trial->nr_chunks);
+	if (i - *first > most_chunks(trial, size))
+		fail_trial(trial, "%u chunks are too many", i - *first);
 
 	/* Else the threads do not finish together. */
-	if (trial->nr_chunks && end == job_end &&
+	if (i > *first && end == whole_end &&
 	    last_size > at_least_1(job->min_chunk) &&
 	    (last_size - at_least_1(job->min_chunk)) / 2 >= job->align)
 		fail_trial(trial, "%lu are too many for the last chunk",
 			   last_size);
 
-	return end - job->start;
+	*first = i;
+	return end - start;
+}
+
+/* Returns how much of the job has been handed out. */
+static unsigned long expect_good_cuts(struct trial *trial)
+{
+	unsigned long handed_out = 0;
+	unsigned int first = 0, i;
+
+	for (i = 0; i < trial->nr_ranges; i++)
+		handed_out += expect_good_cuts_of(trial, &first,
+						  trial->ranges[i].start,
+						  trial->ranges[i].size);
+	if (!trial->nr_ranges)
+		handed_out = expect_good_cuts_of(trial, &first,
+						 trial->job.start,
+						 trial->job.size);
+	if (first < trial->nr_chunks)
+		fail_trial(trial, "[%lu, %lu) does not follow the one before",
+			   trial->chunks[first].start,
+			   trial->chunks[first].end);
+	return handed_out;
 }
 
 static void expect_error_of_a_chunk(struct trial *trial, int err)
@@ -295,6 +324,90 @@ static void huge_jobs_are_cut_well(void)
 			expect_sound(trial, run_trial_alone(trial));
 		}
 	}
+}
+
+/*
+ * The order of ranges, which one thread can see
+ */
+
+static void expect_range_order(struct padata_mt_range *ranges,
+			       unsigned int nr_ranges, int node,
+			       const unsigned int *order)
+{
+	const struct padata_mt_job job = {
+		.thread_fn	= do_chunk,
+		.size		= 200,
+		.align		= 1,
+		.min_chunk	= 10,
+		.max_threads	= 1,
+	};
+	struct trial *trial = new_trial(&job, 4);
+	unsigned long start = 0;
+	unsigned int i, chunk = 0;
+
+	for (i = 0; i < nr_ranges; i++) {
+		trial->ranges[i] = ranges[i];
+		trial->ranges[i].start = start;
+		start += ranges[i].size;
+	}
+	trial->job.size = start;
+	trial->nr_ranges = nr_ranges;
+	run_trial_on_node(trial, node);
+
+	/* Each of them to its end, before the next is begun. */
+	for (i = 0; i < nr_ranges; i++) {
+		unsigned long at = trial->ranges[order[i]].start;
+		unsigned long end = at + trial->ranges[order[i]].size;
+
+		for (; at != end; at = trial->chunks[chunk++].end) {
+			if (chunk < trial->nr_chunks &&
+			    trial->chunks[chunk].start == at)
+				continue;
+			fail_trial(trial, "on node %d, chunk %u is not in range %u",
+				   node, chunk, order[i]);
+			return;
+		}
+	}
+	if (chunk != trial->nr_chunks)
+		fail_trial(trial, "%u chunks, expected %u", trial->nr_chunks,
+			   chunk);
+}
+
+static void nearest_range_comes_first(void)
+{
+	struct padata_mt_range nodes[] = {
+		{ .size = 40, .node = 0 },
+		{ .size = 50, .node = 3 },
+		{ .size = 45, .node = 1 },
+	};
+
+	expect_range_order(nodes, 3, 0, (unsigned int []){ 0, 2, 1 });
+	expect_range_order(nodes, 3, 1, (unsigned int []){ 2, 0, 1 });
+	expect_range_order(nodes, 3, 3, (unsigned int []){ 1, 2, 0 });
+}
+
+static void work_that_is_nowhere_counts_as_near(void)
+{
+	struct padata_mt_range nodes[] = {
+		{ .size = 40, .node = 1 },
+		{ .size = 30, .node = NUMA_NO_NODE },
+	};
+
+	expect_range_order(nodes, 2, 0, (unsigned int []){ 1, 0 });
+	expect_range_order(nodes, 2, 1, (unsigned int []){ 0, 1 });
+}
+
+/* Whoever comes from afar helps where most is left. */
+static void most_work_comes_first_of_the_equally_near(void)
+{
+	struct padata_mt_range nodes[] = {
+		{ .size = 30, .node = 2 },
+		{ .size = 60, .node = 0 },
+		{ .size = 20, .node = 0 },
+		{ .node = 1 },
+	};
+
+	expect_range_order(nodes, 4, 1, (unsigned int []){ 1, 0, 2, 3 });
 }
 
 /*
@@ -580,6 +693,8 @@ static struct trial *new_random_trial(unsigned int nr)
 
 	trial = new_trial(&job, 1 + random_upto(MAX_THREADS - 1));
 	trial->start_together = nr % 2;
+	if (nr / 2 % 2)
+		divide_at_random(trial);
 	return trial;
 }
 
@@ -640,6 +755,11 @@ static const struct check checks[] = {
 	{ "chunks are as many as documented", chunks_are_as_many_as_documented },
 	{ "the caller sees all work, whoever leaves last",
 	  work_is_seen_whoever_is_last },
+	{ "the nearest range comes first", nearest_range_comes_first },
+	{ "work that is nowhere counts as near",
+	  work_that_is_nowhere_counts_as_near },
+	{ "of equally near ranges the one with most work comes first",
+	  most_work_comes_first_of_the_equally_near },
 	{ "a chunk that all threads want goes to one",
 	  chunk_wanted_by_all_goes_to_one },
 	{ "helpers that never start are taken back",

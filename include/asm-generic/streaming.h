@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _ASM_GENERIC_STREAMING_H
+#define _ASM_GENERIC_STREAMING_H
+
+/*
+ * Streaming stores, for data that is written once and not read again soon.  An
+ * architecture that can write past its caches, without reading the lines first,
+ * overrides these.
+ */
+
+/**
+ * stream_store - write a word that will not be read again soon
+ * @to: Where to.  Should be one of many words that are written in the order of
+ *	their addresses, and fill whole cache lines.
+ * @value: What to write.
+ *
+ * This CPU sees the word at once, as after any store.  What order others see it
+ * in is not defined until stream_drain().
+ */
+static inline void stream_store(unsigned long *to, unsigned long value)
+{
+	*to = value;
+}
+
+/**
+ * stream_drain - let the streaming stores of this CPU be like any others
+ *
+ * All that were made before are ordered before all stores that follow, so that
+ * what was written can be handed to others in the usual ways.
+ */
+static inline void stream_drain(void)
+{
+}
+
+#endif /* _ASM_GENERIC_STREAMING_H */

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * deferred_check.c - see whether deferred struct page init has done it right
+ *
+ * Each struct page is compared with what __init_single_page() makes of it, just
+ * before it is handed to the buddy allocator: the last moment at which it is
+ * known what it has to be.  When all are done, the zones are compared with
+ * memblock, and the free lists with their own counters.
+ */
+
+#include <linux/atomic.h>
+#include <linux/init.h>
+#include <linux/list.h>
+#include <linux/memblock.h>
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/printk.h>
+#include <linux/string.h>
+#include <linux/vmstat.h>
+
+#include "deferred_check.h"
+#include "internal.h"
+
+/* One wrong struct page seldom comes alone. */
+#define MAX_REPORTED	4
+
+#define MAX_TRIES	10
+
+static atomic_long_t nr_checked __initdata;
+static atomic_t nr_wrong __initdata;
+
+/* Spoil a struct page, so that the check can be seen to fail. */
+static atomic_t nr_to_spoil __initdata;
+
+static int __init deferred_check_setup(char *str)
+{
+	if (!str || strcmp(str, "spoil")) {
+		pr_warn("deferred_init_check: the only value is 'spoil'\n");
+		return 0;
+	}
+	atomic_set(&nr_to_spoil, 1);
+	return 0;
+}
+early_param("deferred_init_check", deferred_check_setup);
+
+static void __init found_wrong(void)
+{
+	WARN(1, "deferred struct page init went wrong\n");
+	atomic_inc(&nr_wrong);
+}
+
+static void __init report_page(unsigned long pfn, const struct page *page,
+			       const struct page *expected)
+{
+	if (atomic_inc_return(&nr_wrong) > MAX_REPORTED)
+		return;
+
+	WARN(1, "deferred struct page init went wrong at pfn %#lx\n", pfn);
+	print_hex_dump(KERN_WARNING, "is        ", DUMP_PREFIX_OFFSET, 32, 8,
+		       page, sizeof(*page), false);
+	print_hex_dump(KERN_WARNING, "should be ", DUMP_PREFIX_OFFSET, 32, 8,
+		       expected, sizeof(*expected), false);
+}
+
+/**
+ * deferred_check_pages - check the struct pages of free pages
+ * @zone: Where they are.
+ * @pfn: The first.
+ * @end_pfn: One past the last.
+ *
+ * The pages are initialized, and nobody else knows of them yet.
+ */
+void __init deferred_check_pages(struct zone *zone, unsigned long pfn,
+				 unsigned long end_pfn)
+{
+	int nid = zone_to_nid(zone);
+	int zid = zone_idx(zone);
+
+	atomic_long_add(end_pfn - pfn, &nr_checked);
+
+	for (; pfn < end_pfn; pfn++) {
+		struct page *page = pfn_to_page(pfn);
+		struct page expected;
+		bool spoil = atomic_read(&nr_to_spoil) &&
+			     atomic_xchg(&nr_to_spoil, 0);
+
+		__init_single_page(&expected, pfn, zid, nid);
+		set_page_count(&expected, 0);
+		expected.lru.next = &page->lru;
+		expected.lru.prev = &page->lru;
+
+		page->private ^= spoil;
+		if (memcmp(page, &expected, sizeof(expected)))
+			report_page(pfn, page, &expected);
+		page->private ^= spoil;
+	}
+}
+
+static unsigned long __init count_free_in_memblock(struct zone *zone,
+						   unsigned long first_pfn)
+{
+	unsigned long spfn, epfn, nr_pages = 0;
+	u64 i = 0;
+
+	for (;;) {
+		__next_mem_pfn_range_in_zone(&i, zone, &spfn, &epfn);
+		if (spfn >= epfn)
+			return nr_pages;
+		spfn = max(spfn, first_pfn);
+		if (spfn < epfn)
+			nr_pages += epfn - spfn;
+	}
+}
+
+static bool __init is_good_block(struct zone *zone, struct page *page,
+				 unsigned int order)
+{
+	return PageBuddy(page) && buddy_order(page) == order &&
+	       page_zone(page) == zone && !page_ref_count(page) &&
+	       IS_ALIGNED(page_to_pfn(page), 1UL << order);
+}
+
+/* Returns how many pages are on the free lists of a zone. */
+static unsigned long __init check_free_lists(struct zone *zone)
+{
+	unsigned long nr_pages = 0;
+	unsigned int order, type;
+
+	for (order = 0; order < NR_PAGE_ORDERS; order++) {
+		struct free_area *area = &zone->free_area[order];
+		unsigned long nr_blocks = 0;
+
+		for (type = 0; type < MIGRATE_TYPES; type++) {
+			struct page *page;
+
+			list_for_each_entry(page, &area->free_list[type],
+					    buddy_list) {
+				if (!is_good_block(zone, page, order)) {
+					pr_warn("pfn %#lx is no free block of order %u\n",
+						page_to_pfn(page), order);
+					found_wrong();
+				}
+				nr_blocks++;
+			}
+		}
+		if (nr_blocks != area->nr_free) {
+			pr_warn("%lu free blocks of order %u, %lu counted\n",
+				nr_blocks, order, area->nr_free);
+			found_wrong();
+		}
+		nr_pages += nr_blocks << order;
+	}
+	return nr_pages;
+}
+
+static unsigned long __init nr_free_pages_of(struct zone *zone)
+{
+	unsigned long nr_pages = zone_page_state_snapshot(zone, NR_FREE_PAGES);
+
+#ifdef CONFIG_UNACCEPTED_MEMORY
+	/* Free, but on a list of their own. */
+	nr_pages -= zone_page_state_snapshot(zone, NR_UNACCEPTED);
+#endif
+	return nr_pages;
+}
+
+/**
+ * deferred_check_zone - check the totals of a zone
+ * @zone: The zone, which is complete.
+ * @first_pfn: Where the job began; ULONG_MAX if there was nothing to do.
+ * @nr_pages: How many pages it initialized and freed.
+ */
+void __init deferred_check_zone(struct zone *zone, unsigned long first_pfn,
+				unsigned long nr_pages)
+{
+	unsigned long in_memblock = count_free_in_memblock(zone, 0);
+	unsigned long deferred = count_free_in_memblock(zone, first_pfn);
+	unsigned long in_lists, counted, flags;
+	unsigned int tries = 0;
+
+	if (nr_pages != deferred) {
+		pr_warn("node %d zone %s: %lu pages initialized, %lu in memblock\n",
+			zone_to_nid(zone), zone->name, nr_pages, deferred);
+		found_wrong();
+	}
+
+	/* Firmware may have given back some that memblock has as reserved. */
+	if (zone_managed_pages(zone) < in_memblock) {
+		pr_warn("node %d zone %s: %lu pages managed, %lu in memblock\n",
+			zone_to_nid(zone), zone->name, zone_managed_pages(zone),
+			in_memblock);
+		found_wrong();
+	}
+
+	/* What a CPU has counted may be on its way to the zone. */
+	do {
+		spin_lock_irqsave(&zone->lock, flags);
+		in_lists = check_free_lists(zone);
+		counted = nr_free_pages_of(zone);
+		spin_unlock_irqrestore(&zone->lock, flags);
+	} while (in_lists != counted && ++tries < MAX_TRIES);
+
+	if (in_lists != counted) {
+		pr_warn("node %d zone %s: %lu pages on the free lists, %lu counted\n",
+			zone_to_nid(zone), zone->name, in_lists, counted);
+		found_wrong();
+	}
+}
+
+/**
+ * deferred_check_report - say what the check came to
+ */
+void __init deferred_check_report(void)
+{
+	int nr = atomic_read(&nr_wrong);
+
+	if (nr)
+		pr_warn("deferred pages checked: %ld struct pages, %d differences\n",
+			atomic_long_read(&nr_checked), nr);
+	else
+		pr_info("deferred pages checked: %ld struct pages, no difference\n",
+			atomic_long_read(&nr_checked));
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * deferred_check.h - see whether deferred struct page init has done it right
+ */
+#ifndef _MM_DEFERRED_CHECK_H
+#define _MM_DEFERRED_CHECK_H
+
+struct zone;
+
+#ifdef CONFIG_DEFERRED_STRUCT_PAGE_INIT_CHECK
+void deferred_check_pages(struct zone *zone, unsigned long pfn,
+			  unsigned long end_pfn);
+void deferred_check_zone(struct zone *zone, unsigned long first_pfn,
+			 unsigned long nr_pages);
+void deferred_check_report(void);
+#else
+static inline void deferred_check_pages(struct zone *zone, unsigned long pfn,
+					unsigned long end_pfn)
+{
+}
+
+static inline void deferred_check_zone(struct zone *zone,
+				       unsigned long first_pfn,
+				       unsigned long nr_pages)
+{
+}
+
+static inline void deferred_check_report(void)
+{
+}
+#endif
+
+#endif /* _MM_DEFERRED_CHECK_H */

@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * deferred_init.c - initialize the struct pages that early boot left out
+ *
+ * Early boot initializes the struct pages of as much memory of each node as it
+ * needs itself.  The rest is done here, as soon as there are threads to do it
+ * with: in one job for all nodes, so that those who are done with one node can
+ * help with the next.
+ */
+
+#include <linux/atomic.h>
+#include <linux/cpumask.h>
+#include <linux/init.h>
+#include <linux/kstrtox.h>
+#include <linux/memblock.h>
+#include <linux/memory_hotplug.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/nmi.h>
+#include <linux/nodemask.h>
+#include <linux/padata.h>
+#include <linux/page-isolation.h>
+#include <linux/percpu.h>
+#include <linux/sched.h>
+#include <linux/sched/clock.h>
+#include <linux/slab.h>
+#include <linux/time64.h>
+
+#include "deferred_check.h"
+#include "internal.h"
+#include "memmap_fill.h"
+
+/**
+ * struct deferred_node - what is left to do on a node
+ * @zone: Where it is: only the highest zone of a node is deferred.  NULL for a
+ *	  node without memory.
+ * @first_pfn: From where on.
+ * @nr_left: How many pfns, holes included, no thread is done with.
+ * @nr_pages: How many pages it got.
+ * @cpus: Where from.
+ */
+struct deferred_node {
+	struct zone		*zone;
+	unsigned long		first_pfn;
+	atomic_long_t		nr_left;
+	atomic_long_t		nr_pages;
+	cpumask_var_t		cpus;
+};
+
+/**
+ * struct deferred_job - the initialization of all nodes
+ * @nodes: What is left on each node, by node number.
+ * @ranges: Where that is, in the order of pfns.
+ * @nr_ranges: How many there are.
+ * @start: When it began, in the time of local_clock().
+ */
+struct deferred_job {
+	struct deferred_node	*nodes;
+	struct padata_mt_range	*ranges;
+	unsigned int		nr_ranges;
+	u64			start;
+};
+
+/* How many pages this CPU has initialized. */
+static DEFINE_PER_CPU(unsigned long, deferred_pages_done);
+
+/*
+ * The free memory in [start, end), a section or a part of one, as long as there
+ * is some: [*spfn, *epfn), for a loop that begins with i 0.
+ */
+static bool __init deferred_next_free(u64 *i, struct zone *zone,
+				      unsigned long start, unsigned long end,
+				      unsigned long *spfn, unsigned long *epfn)
+{
+	if (!*i)
+		*i = memblock_free_range_index(start);
+
+	do {
+		__next_mem_pfn_range_in_zone(i, zone, spfn, epfn);
+		if (*spfn >= end)
+			return false;
+		*spfn = max(*spfn, start);
+		*epfn = min(*epfn, end);
+	} while (*spfn >= *epfn);
+
+	return true;
+}
+
+/*
+ * Write the struct pages of [pfn, end_pfn), a part of a section, as they have
+ * to be while the pages are free.
+ */
+static void __init deferred_init_pages(struct zone *zone, unsigned long pfn,
+				       unsigned long end_pfn, bool plain)
+{
+	int nid = zone_to_nid(zone);
+	int zid = zone_idx(zone);
+	struct page *page = pfn_to_page(pfn);
+	struct page pattern;
+
+	if (plain) {
+		/* Only a section has its number in the flags, if anything. */
+		__init_single_page(&pattern, pfn, zid, nid);
+		set_page_count(&pattern, 0);
+		memmap_fill(page, page + (end_pfn - pfn), &pattern);
+		return;
+	}
+
+	for (; pfn < end_pfn; pfn++, page++) {
+		__init_single_page(page, pfn, zid, nid);
+		set_page_count(page, 0);
+	}
+}
+
+static void __init deferred_set_migratetype(unsigned long pfn,
+					    unsigned long end_pfn)
+{
+	for (pfn = pageblock_align(pfn); pfn < end_pfn; pfn += pageblock_nr_pages)
+		set_pageblock_migratetype(pfn_to_page(pfn), MIGRATE_MOVABLE);
+}
+
+/*
+ * Initialize and free the free memory in [start_pfn, end_pfn), a section or a
+ * part of one.  Nothing is freed before all is initialized, for the buddy
+ * allocator looks at the struct pages of whatever a block could be merged with,
+ * and no block is larger than a section.
+ *
+ * Returns how many pages that were.
+ */
+static unsigned long __init deferred_init_section(struct zone *zone,
+						  unsigned long start_pfn,
+						  unsigned long end_pfn)
+{
+	unsigned long spfn, epfn, nr_pages = 0;
+	bool plain = deferred_pages_are_plain() &&
+		     !range_contains_unaccepted_memory(PFN_PHYS(start_pfn),
+						       PFN_PHYS(end_pfn - start_pfn));
+	u64 i;
+
+	i = 0;
+	while (deferred_next_free(&i, zone, start_pfn, end_pfn, &spfn, &epfn)) {
+		deferred_init_pages(zone, spfn, epfn, plain);
+		deferred_set_migratetype(spfn, epfn);
+		deferred_check_pages(zone, spfn, epfn);
+		nr_pages += epfn - spfn;
+	}
+
+	i = 0;
+	while (deferred_next_free(&i, zone, start_pfn, end_pfn, &spfn, &epfn))
+		free_deferred_pages(zone, spfn, epfn, plain);
+
+	return nr_pages;
+}
+
+static unsigned long __init deferred_section_end(unsigned long pfn,
+						 unsigned long end_pfn)
+{
+	return min(ALIGN(pfn + 1, PAGES_PER_SECTION), end_pfn);
+}
+
+/*
+ * Clocks that are finer than a jiffy are not available to ktime_get() at this
+ * point of the boot, but to the scheduler.
+ */
+static u64 __init deferred_us_since(u64 start)
+{
+	return div_u64(local_clock() - start, NSEC_PER_USEC);
+}
+
+static void __init deferred_report_node(const struct deferred_job *job, int nid)
+{
+	const struct deferred_node *node = &job->nodes[nid];
+
+	pr_info("node %d deferred pages initialised in %lluus: %lu pages on CPUs %*pbl\n",
+		nid, deferred_us_since(job->start),
+		atomic_long_read(&node->nr_pages), cpumask_pr_args(node->cpus));
+}
+
+static void __init deferred_report(const struct deferred_job *job)
+{
+	u64 us = deferred_us_since(job->start);
+	unsigned long nr_pages = 0, fewest = ULONG_MAX, most = 0;
+	unsigned int cpu, nr_cpus = 0;
+
+	for_each_possible_cpu(cpu) {
+		unsigned long done = per_cpu(deferred_pages_done, cpu);
+
+		if (!done)
+			continue;
+		nr_cpus++;
+		nr_pages += done;
+		fewest = min(fewest, done);
+		most = max(most, done);
+	}
+	if (nr_cpus)
+		pr_info("deferred pages initialised in %lluus: %lu pages on %u CPUs, %lu..%lu each\n",
+			us, nr_pages, nr_cpus, fewest, most);
+}
+
+static int __init deferred_node_of(const struct deferred_job *job,
+				   unsigned long pfn)
+{
+	unsigned int i = 0;
+
+	while (pfn - job->ranges[i].start >= job->ranges[i].size)
+		i++;
+	return job->ranges[i].node;
+}
+
+/*
+ * Both ends of a chunk are section boundaries, or ends of its range.  So two
+ * chunks share no block that the buddy allocator could merge, and while pages
+ * are freed in one no struct page is looked at that another has yet to
+ * initialize.
+ */
+static int __init deferred_init_chunk(unsigned long start_pfn,
+				      unsigned long end_pfn, void *arg)
+{
+	struct deferred_job *job = arg;
+	int nid = deferred_node_of(job, start_pfn);
+	struct deferred_node *node = &job->nodes[nid];
+	unsigned long nr_pfns = end_pfn - start_pfn;
+	unsigned long nr_pages = 0;
+
+	while (start_pfn < end_pfn) {
+		unsigned long next_pfn = deferred_section_end(start_pfn, end_pfn);
+
+		nr_pages += deferred_init_section(node->zone, start_pfn, next_pfn);
+		start_pfn = next_pfn;
+		cond_resched();
+	}
+
+	/* memblock adjusts totalram_pages() manually. */
+	atomic_long_add(nr_pages, &node->zone->managed_pages);
+
+	this_cpu_add(deferred_pages_done, nr_pages);
+	cpumask_set_cpu(raw_smp_processor_id(), node->cpus);
+	atomic_long_add(nr_pages, &node->nr_pages);
+
+	/*
+	 * Fully ordered, and pairs with itself in the other threads: the last
+	 * one sees what all have noted.
+	 */
+	if (!atomic_long_sub_return(nr_pfns, &node->nr_left))
+		deferred_report_node(job, nid);
+	return 0;
+}
+
+/*
+ * How many threads may initialise the memory of one node.  One, unless the
+ * architecture knows that its memory takes more.
+ */
+unsigned int __init __weak
+deferred_page_init_max_threads(const struct cpumask *node_cpumask)
+{
+	return 1;
+}
+
+/* In place of what the architecture says; 0 if that is what counts. */
+static unsigned int threads_per_node __initdata;
+
+static int __init deferred_init_threads_setup(char *str)
+{
+	if (!str || kstrtouint(str, 0, &threads_per_node) || !threads_per_node) {
+		threads_per_node = 0;
+		pr_warn("deferred_init_threads= takes a number of threads for each node, from 1\n");
+	}
+	return 0;
+}
+early_param("deferred_init_threads", deferred_init_threads_setup);
+
+/* Each node adds what its memory takes, or what its CPUs can do elsewhere. */
+static int __init deferred_max_threads(void)
+{
+	unsigned int wanted = min(threads_per_node, num_online_cpus());
+	int nid, nr_threads = 0;
+
+	for_each_online_node(nid)
+		nr_threads += wanted ? :
+			      deferred_page_init_max_threads(cpumask_of_node(nid));
+	return nr_threads;
+}
+
+static void __init __noreturn deferred_no_memory(void)
+{
+	panic("No memory to initialize the deferred struct pages with\n");
+}
+
+/*
+ * Take over what is left of a node.  From here on its zone cannot grow any
+ * more, so whatever is allocated until pages are freed has to fit into what
+ * there is.
+ */
+static void __init deferred_take_node(pg_data_t *pgdat,
+				      struct deferred_node *node)
+{
+	unsigned long flags;
+
+	if (!zalloc_cpumask_var(&node->cpus, GFP_KERNEL))
+		deferred_no_memory();
+
+	pgdat_resize_lock(pgdat, &flags);
+	node->zone = pgdat->node_zones + pgdat->nr_zones - 1;
+	node->first_pfn = pgdat->first_deferred_pfn;
+	pgdat->first_deferred_pfn = ULONG_MAX;
+	pgdat_resize_unlock(pgdat, &flags);
+
+	/* Check that the zones above, which are not deferred, are empty. */
+	for (int zid = pgdat->nr_zones; zid < MAX_NR_ZONES; zid++)
+		WARN_ON(populated_zone(&pgdat->node_zones[zid]));
+}
+
+/*
+ * Fill in the ranges: what is left of each node, as much as possible in one
+ * piece.  A hole makes no new range, only memory of another node does.
+ */
+static void __init deferred_find_ranges(struct deferred_job *job)
+{
+	struct padata_mt_range *range = job->ranges - 1;
+	unsigned long spfn, epfn;
+	int i, nid, last_nid = NUMA_NO_NODE;
+
+	for_each_mem_pfn_range(i, MAX_NUMNODES, &spfn, &epfn, &nid) {
+		struct deferred_node *node = &job->nodes[nid];
+
+		if (!node->zone)
+			continue;
+		spfn = max(spfn, node->first_pfn);
+		epfn = min(epfn, zone_end_pfn(node->zone));
+		if (spfn >= epfn)
+			continue;
+
+		if (nid != last_nid) {
+			range++;
+			range->start = spfn;
+			range->node = nid;
+			last_nid = nid;
+		}
+		atomic_long_add(epfn - (range->start + range->size),
+				&node->nr_left);
+		range->size = epfn - range->start;
+	}
+	job->nr_ranges = range + 1 - job->ranges;
+}
+
+static void __init deferred_check(const struct deferred_job *job)
+{
+	struct zone *zone;
+
+	if (!IS_ENABLED(CONFIG_DEFERRED_STRUCT_PAGE_INIT_CHECK))
+		return;
+
+	for_each_populated_zone(zone) {
+		const struct deferred_node *node = &job->nodes[zone_to_nid(zone)];
+
+		if (zone == node->zone)
+			deferred_check_zone(zone, node->first_pfn,
+					    atomic_long_read(&node->nr_pages));
+		else
+			deferred_check_zone(zone, ULONG_MAX, 0);
+	}
+	deferred_check_report();
+}
+
+/* Initialize and free all struct pages that are left. */
+void __init deferred_init(void)
+{
+	struct deferred_job job = {
+		.nodes = kcalloc(nr_node_ids, sizeof(*job.nodes), GFP_KERNEL),
+		.ranges = kcalloc(memblock.memory.cnt, sizeof(*job.ranges),
+				  GFP_KERNEL),
+		.start = local_clock(),
+	};
+	int nid;
+
+	if (!job.nodes || !job.ranges)
+		deferred_no_memory();
+
+	for_each_node_state(nid, N_MEMORY)
+		deferred_take_node(NODE_DATA(nid), &job.nodes[nid]);
+	deferred_find_ranges(&job);
+
+	DEFINE_PADATA_MT_JOB(padata_job,
+			     .thread_fn = deferred_init_chunk,
+			     .fn_arg = &job,
+			     .align = PAGES_PER_SECTION,
+			     .min_chunk = PAGES_PER_SECTION,
+			     .max_threads = deferred_max_threads(),
+			     .ranges = job.ranges,
+			     .nr_ranges = job.nr_ranges);
+
+	/* Chunks do not fail, so this could only be a mistake in the above. */
+	WARN_ON(padata_do_multithreaded(&padata_job));
+	deferred_report(&job);
+	deferred_check(&job);
+
+	for_each_node_state(nid, N_MEMORY)
+		free_cpumask_var(job.nodes[nid].cpus);
+	kfree(job.ranges);
+	kfree(job.nodes);
+}
+
+/*
+ * If this zone has deferred pages, initialize whole sections of them until
+ * there are as many as an allocation of that order takes.
+ *
+ * Return true when there are more free pages than before, even if not as many
+ * as were asked for: let the caller decide whether those are enough.
+ */
+bool __init deferred_grow_zone(struct zone *zone, unsigned int order)
+{
+	pg_data_t *pgdat = zone->zone_pgdat;
+	unsigned long first_deferred_pfn = pgdat->first_deferred_pfn;
+	unsigned long end_pfn = zone_end_pfn(zone);
+	unsigned long pfn, nr_pages = 0, flags;
+
+	/* Only the last zone may have deferred pages */
+	if (end_pfn != pgdat_end_pfn(pgdat))
+		return false;
+
+	pgdat_resize_lock(pgdat, &flags);
+
+	/*
+	 * Somebody may have grown the zone while this waited for the lock; then
+	 * there may be enough pages.
+	 */
+	pfn = pgdat->first_deferred_pfn;
+	if (pfn != first_deferred_pfn) {
+		pgdat_resize_unlock(pgdat, &flags);
+		return true;
+	}
+
+	while (pfn < end_pfn && nr_pages < 1UL << order) {
+		unsigned long next_pfn = deferred_section_end(pfn, end_pfn);
+
+		nr_pages += deferred_init_section(zone, pfn, next_pfn);
+		pfn = next_pfn;
+		touch_nmi_watchdog();
+	}
+
+	atomic_long_add(nr_pages, &zone->managed_pages);
+	pgdat->first_deferred_pfn = pfn < end_pfn ? pfn : ULONG_MAX;
+	pgdat_resize_unlock(pgdat, &flags);
+
+	return nr_pages;
+}
