@@ -12,25 +12,77 @@ from pathlib import Path
 from common import Failure
 
 STAMP = re.compile(r"\[ *(\d+\.\d{6})\]")
-# In milliseconds up to 6.12, perhaps in microseconds after; before 5.17 with
-# the number of pages instead of "deferred pages"
-DEFERRED = re.compile(r"node (\d+)(?: deferred pages)? initiali[sz]ed"
-		      r"(?:, \d+ pages)? in (\d+) ?(ms|us)")
+# Milliseconds in 6.12, microseconds in this series, and there with what was done
+# by whom. Before 5.17 the number of pages stands where "deferred pages" is now.
+NODE = re.compile(r"\bnode (\d+)(?: deferred pages)? initiali[sz]ed(?:, (\d+) pages)? "
+		  r"in (\d+) ?(ms|us)\b(?:: (\d+) pages on CPUs? ([\d,-]*\d))?")
+# All nodes together, after the last of them
+TOTAL = re.compile(r"(?<!\d )\bdeferred pages initiali[sz]ed in (\d+) ?(ms|us)\b: "
+		   r"(\d+) pages on (\d+) CPUs?, (\d+)(?:\.\.(\d+))? each")
 RUN_INIT = re.compile(r"Run /\S+ as init process")
 
 
 @dataclasses.dataclass
+class Node:
+	ms: float
+	pages: int		# None where the kernel does not say
+	cpus: tuple		# that worked on them; None where it does not say
+
+
+@dataclasses.dataclass
+class Total:
+	ms: float
+	pages: int
+	cpus: int		# how many took part
+	fewest: int		# pages that one of them did
+	most: int
+
+	@property
+	def imbalance(self):
+		"""What the CPU that did most did, over what each did on average."""
+		return self.most * self.cpus / self.pages if self.pages else 1.0
+
+
+@dataclasses.dataclass
 class Times:
-	deferred_ms: dict	# of each node, as the kernel printed it
+	nodes: dict		# {number: Node}
+	total: Total		# None from kernels that do not print it
 	boot_ms: float		# to the start of init; None without stamps
 	# Between the stamps around the phase, in microseconds; None without
 	deferred_us: int
 	boot_us: int
 
 	@property
-	def longest_ms(self):
-		"""The nodes work at the same time, so the slowest is what counts."""
-		return max(self.deferred_ms.values())
+	def deferred_ms(self):
+		"""The nodes work at the same time, so without a total the slowest
+		of them is what counts."""
+		if self.total:
+			return self.total.ms
+		return max(node.ms for node in self.nodes.values())
+
+
+def milliseconds(count, unit):
+	return int(count) / (1000 if unit == "us" else 1)
+
+
+def parse_cpulist(text):
+	"""The CPUs in a list as the kernel writes it: 0-3,6"""
+	ranges = re.findall(r"(\d+)(?:-(\d+))?", text)
+	return tuple(cpu for first, last in ranges
+		     for cpu in range(int(first), int(last or first) + 1))
+
+
+def read_node(match):
+	pages = match[5] or match[2]
+	return Node(ms=milliseconds(match[3], match[4]),
+		    pages=int(pages) if pages else None,
+		    cpus=parse_cpulist(match[6]) if match[6] else None)
+
+
+def read_total(match):
+	return Total(ms=milliseconds(match[1], match[2]), pages=int(match[3]),
+		     cpus=int(match[4]), fewest=int(match[5]),
+		     most=int(match[6] or match[5]))
 
 
 def stamp_us(line):
@@ -46,20 +98,21 @@ def last_boot(lines):
 
 def parse(lines, name):
 	lines = [line.rstrip() for line in last_boot(lines) if line.strip()]
-	matches = [(i, DEFERRED.search(line)) for i, line in enumerate(lines)]
-	matches = [(i, match) for i, match in matches if match]
-	if not matches:
+	nodes = [(i, match) for i, line in enumerate(lines)
+		 if (match := NODE.search(line))]
+	if not nodes:
 		raise Failure(f"{name}: no line 'node 0 deferred pages initialised in "
 			      "...ms': " + why_missing(lines))
-	deferred = {int(match[1]): int(match[2]) / (1000 if match[3] == "us" else 1)
-		    for _, match in matches}
+	totals = [(i, match) for i, line in enumerate(lines)
+		  if (match := TOTAL.search(line))]
 
-	first, last = matches[0][0], matches[-1][0]
+	first, last = nodes[0][0], (totals or nodes)[-1][0]
 	start = stamp_us(lines[first - 1]) if first else None
 	end = stamp_us(lines[last])
 	run_init = [line for line in lines if RUN_INIT.search(line)]
 	boot = stamp_us(run_init[0]) if run_init else None
-	return Times(deferred_ms=deferred,
+	return Times(nodes={int(match[1]): read_node(match) for _, match in nodes},
+		     total=read_total(totals[-1][1]) if totals else None,
 		     boot_ms=None if boot is None else boot / 1000,
 		     deferred_us=None if None in (start, end) else end - start,
 		     boot_us=boot)
