@@ -56,6 +56,10 @@ def duration(seconds):
 	return f"{seconds // 60} min {seconds % 60:02} s"
 
 
+def plural(count, thing):
+	return f"{count} {thing}" + "s" * (str(count) != "1")
+
+
 def take_lock():
 	"""One run at a time in one checkout. Scripts called by the holder pass."""
 	if os.environ.get("PADATA_MT_LOCK") == str(BUILD):

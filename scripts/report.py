@@ -9,11 +9,9 @@ import json
 import re
 import statistics
 
-from common import Failure
-
-COLOURS = ["#8c8c8c", "#d1711f", "#2b7bba", "#4c9a5b", "#9467bd", "#b8a12f"]
-# Replaced in the finished SVG by the colour of the text around it
-INK = "#010203"
+import plots
+from common import plural
+from plots import number, size_name
 
 LENSES = [
 	("deferred_init_ms", "Deferred page init, ms"),
@@ -27,28 +25,32 @@ COUNTS = [
 
 # ---- figures -------------------------------------------------------------
 
-def number(value):
-	"""Three digits or the whole number: no more was measured."""
-	if value >= 100:
-		return f"{value:.0f}"
-	return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
 def spread(values, form):
 	if len(values) < 2:
 		return "one boot"
 	return f"{form(min(values))}..{form(max(values))}"
 
 
-def paired_ratio(values, reference):
-	"""The ratios within each round: what disturbs a round disturbs both."""
-	ratios = [value / other for value, other in zip(values, reference) if other]
+def summary(ratios):
+	"""The median of ratios, and how far they lie apart."""
 	if not ratios:
 		return "-"
 	text = f"{statistics.median(ratios):.2f}"
 	if len(ratios) > 1:
 		text += f" ({spread(ratios, '{:.2f}'.format)})"
 	return text
+
+
+def paired_ratios(values, reference):
+	"""The ratios within each round: what disturbs a round disturbs both."""
+	return [value / other for value, other in zip(values, reference) if other]
+
+
+def ratio_cells(kernels, kernel, references):
+	return ["1" if kernel == reference else
+		summary(paired_ratios(kernels[kernel], kernels[reference]))
+		if reference in kernels else "-"
+		for reference in references]
 
 
 def rows(results, key):
@@ -59,130 +61,125 @@ def rows(results, key):
 			if not values:
 				yield [name, "-", "-"] + ["-"] * len(results["references"])
 				continue
-			ratios = ["1" if kernel == reference
-				  else paired_ratio(values, kernels[reference])
-				  for reference in results["references"]]
 			yield [name, number(statistics.median(values)),
-			       spread(values, number), *ratios]
+			       spread(values, number),
+			       *ratio_cells(kernels, kernel, results["references"])]
+
+
+def per_page_rows(results, threads):
+	"""What a struct page costs: name, each kernel's figure, the bare fill's, goal."""
+	kernels = list(results["instructions_per_page"])
+	yield ["", *kernels, "fill", "goal"]
+	for key, title in COUNTS:
+		yield [f"instructions, {title}",
+		       *(f"{results[key][kernel]:.2f}" for kernel in kernels),
+		       "", f"{results['goals'][key]}"]
+	real = results["real_memory_ns_per_page"]
+	for count in threads:
+		yield [f"ns in real memory, {plural(count, 'thread')}",
+		       *(f"{real[kernel][count]:.2f}" if kernel in real else ""
+			 for kernel in kernels),
+		       f"{real['fill'][count]:.2f}", ""]
+
+
+def comparison_rows(results, threads):
+	"""What is compared, deferred init, boot, and the goal for the former."""
+	for ratio in results["ratios"]:
+		yield [ratio["what"], summary(ratio["deferred"]), summary(ratio["boot"]),
+		       f"{ratio['goal']}" if ratio["goal"] else ""]
+	samples, goals = results["real_memory_samples"], results["goals"]
+	for count in threads:
+		for other in ("stock", "fill"):
+			yield [f"series to {other}, real memory, {plural(count, 'thread')}",
+			       summary(paired_ratios(samples["series"][count],
+						     samples[other][count])),
+			       "", f"{goals['real ' + other]}"]
+
+
+def thread_counts(results):
+	return list(results["real_memory_ns_per_page"]["series"])
+
+
+def many_cpus_rows(results):
+	for guest in results["many_cpus"]:
+		cells = [f"{guest['cpus']} CPUs, {plural(guest['nodes'], 'node')}"]
+		if guest["took_part"] is None:
+			yield cells + ["not said", "", ""]
+			continue
+		yield cells + [
+			f"{guest['took_part']}", f"{guest['imbalance']:.2f}",
+			"; ".join(f"node {number}: {node['local_cpus']} of its own"
+				  + (f", {node['other_cpus']} others"
+				     if guest["nodes"] > 1 else "")
+				  for number, node in guest["by_node"].items())]
 
 
 def table(results):
-	"""The text for a terminal of 80 by 24."""
+	"""The text for a terminal of 80 columns: what tells most."""
 	lines = []
-	if "machine" in results:
+	measured = "machine" in results
+	if measured:
 		lines.append(describe_machine(results["machine"]))
-	names = [row[0] for key, _ in LENSES for row in rows(results, key)]
-	width = max(22, *map(len, names))
+	reference = results["references"][0]
+	width = max([22] + [len(f"  {guest} {kernel}")
+			    for guest, kernels in results["deferred_init_ms"].items()
+			    for kernel in kernels])
 
-	def line(cells):
-		name, median, extent, *ratios = cells
-		text = f"{name:{width}} {median:>7} {extent:>12}"
-		return text + "".join(f"  {ratio:<16}" for ratio in ratios)
+	ratio = f"to {reference}" if len(reference) < 7 else "to first"
+	lines.append(f"{'Page init and boot, ms':{width}} {'page init':>9} {'min..max':>12}"
+		     f" {ratio:>9} {'boot':>7} {ratio:>9}")
+	for guest, kernels in results["deferred_init_ms"].items():
+		boots = results["boot_ms"][guest]
+		for kernel, values in kernels.items():
+			name = f"  {guest} {kernel}" if guest else f"  {kernel}"
+			lines.append(f"{name:{width}} {number(statistics.median(values)):>9}"
+				     f" {spread(values, number):>12}"
+				     f" {median_ratio(kernels, kernel, reference):>9}"
+				     f" {median(boots[kernel]):>7}"
+				     f" {median_ratio(boots, kernel, reference):>9}")
+	if not measured:
+		return "\n".join(lines)
 
-	for key, title in LENSES:
-		ratios = [f"to {name}" for name in results["references"]]
-		lines.append(line([title, "median", "min..max", *ratios]))
-		lines += [line(["  " + row[0], *row[1:]]) for row in rows(results, key)]
-	if "instructions_per_page" in results:
-		kernels = list(results["instructions_per_page"])
-		lines.append(f"{'Instructions per page':{width}} "
-			     + "".join(f"{kernel:>10}" for kernel in kernels))
-		for key, title in COUNTS:
-			lines.append(f"{'  ' + title:{width}} "
-				     + "".join(f"{results[key][kernel]:>10.2f}"
-					       for kernel in kernels))
-	return "\n".join(line.rstrip() for line in lines)
+	lines.append(f"{'Ratios':42} {'page init':>17}  {'boot':>5} {'goal':>6}")
+	# Of the threads on real memory only the fewest and the most
+	counts = thread_counts(results)
+	ends = counts[:1] + counts[1:][-1:]
+	for what, deferred, boot, goal in comparison_rows(results, ends):
+		if not what.startswith("series"):
+			continue
+		lines.append(f"  {what:40} {deferred:>17}  {boot.split(' ')[0]:>5} {goal:>6}")
+	for head, *cells in per_page_rows(results, ends):
+		lines.append(f"{'  ' + head if head else 'For each struct page':34}"
+			     + "".join(f"{cell:>9}" for cell in cells))
+	return "\n".join(line.rstrip() for line in lines + many_cpus_lines(results))
+
+
+def many_cpus_lines(results):
+	"""One line for each number of CPUs, whatever the number of nodes."""
+	lines = [f"{'Took part, and most pages / mean':34}"]
+	for guest in results["many_cpus"]:
+		nodes = plural(guest["nodes"], "node")
+		name = f"  series with {guest['cpus']} CPUs"
+		if not lines[-1].startswith(name + " "):
+			lines.append(f"{name:34}")
+		said = guest["took_part"] is not None
+		lines[-1] += (f"  {nodes}: {guest['took_part']:>2}, {guest['imbalance']:.2f}"
+			      if said else f"  {nodes}: not said")
+	return lines
+
+
+def median(values):
+	return number(statistics.median(values)) if values else "-"
+
+
+def median_ratio(kernels, kernel, reference):
+	return ratio_cells(kernels, kernel, [reference])[0].split(" ")[0]
 
 
 def describe_machine(machine):
 	accelerator = {"tcg": "guests emulated by QEMU (TCG)",
 		       "kvm": "guests run by KVM"}[machine["accelerator"]]
 	return f"{machine['cpu']}, {machine['cores']} cores; {accelerator}"
-
-
-# ---- plots ---------------------------------------------------------------
-
-def load_pyplot():
-	try:
-		import matplotlib
-	except ImportError:
-		raise Failure("python3-matplotlib is missing: run "
-			      "scripts/setup measure") from None
-	matplotlib.use("svg")
-	from matplotlib import pyplot
-	matplotlib.rcParams.update({
-		"svg.hashsalt": "padata-mt", "svg.fonttype": "none",
-		"font.family": "sans-serif", "font.size": 10,
-		"text.color": INK, "axes.edgecolor": INK, "axes.labelcolor": INK,
-		"xtick.color": INK, "ytick.color": INK, "legend.frameon": False,
-		"axes.spines.top": False, "axes.spines.right": False,
-		"figure.facecolor": "none", "axes.facecolor": "none",
-		"savefig.facecolor": "none",
-	})
-	return pyplot
-
-
-def save(figure, path):
-	"""Write the plot, readable on light and dark pages; returns it for a page."""
-	figure.savefig(path, format="svg", bbox_inches="tight",
-		       metadata={"Date": None, "Creator": None})
-	svg = path.read_text().replace(INK, "currentColor")
-	svg = re.sub(r"[ \t]+$", "", svg, flags=re.M)
-	style = ("<style>svg{color:#222;background:#fff}@media "
-		 "(prefers-color-scheme:dark){svg{color:#ddd;background:#181818}}</style>")
-	path.write_text(re.sub(r"(<svg [^>]*>)", r"\1" + style, svg, count=1))
-	# Each plot of the page needs names of its own
-	svg = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{path.stem}-", svg)
-	return svg[svg.index("<svg"):]
-
-
-def plot_times(pyplot, results, key, title, path):
-	guests = {guest: kernels for guest, kernels in results[key].items()
-		  if any(kernels.values())}
-	if not guests:
-		return ""
-	# Each guest has a scale of its own: the small one would vanish beside
-	# the large one
-	figure, all_axes = pyplot.subplots(1, len(guests), squeeze=False,
-					   figsize=(3.6 * len(guests), 3.2))
-	for axes, (guest, kernels) in zip(all_axes[0], guests.items()):
-		for place, (kernel, values) in enumerate(kernels.items()):
-			if not values:
-				continue
-			colour = COLOURS[place % len(COLOURS)]
-			axes.bar(place, statistics.median(values), 0.62, color=colour)
-			axes.scatter([place] * len(values), values, s=12, color=INK,
-				     alpha=0.7, linewidths=0, zorder=3)
-			axes.annotate(number(statistics.median(values)),
-				      (place, max(values)), ha="center", va="bottom",
-				      xytext=(0, 3), textcoords="offset points")
-		axes.set_xticks(range(len(kernels)), list(kernels),
-				rotation=0 if len(kernels) < 4 else 20)
-		axes.set_ylim(bottom=0)
-		axes.margins(y=0.12)
-		axes.set_title(f"{guest} guest" if guest else "", fontsize=10, pad=18)
-	all_axes[0][0].set_ylabel(title)
-	figure.tight_layout()
-	return save(figure, path)
-
-
-def plot_instructions(pyplot, results, path):
-	figure, axes = pyplot.subplots(figsize=(5.2, 3.2))
-	kernels = list(results["instructions_per_page"])
-	width = 0.8 / len(kernels)
-	for place, kernel in enumerate(kernels):
-		heights = [results[key][kernel] for key, _ in COUNTS]
-		spots = [group + (place - (len(kernels) - 1) / 2) * width
-			 for group in range(len(COUNTS))]
-		bars = axes.bar(spots, heights, width * 0.9, label=kernel,
-				color=COLOURS[place % len(COLOURS)])
-		axes.bar_label(bars, fmt="%.1f", padding=2, fontsize=9)
-	axes.set_xticks(range(len(COUNTS)), [title for _, title in COUNTS])
-	axes.set_ylabel("Instructions per struct page")
-	axes.margins(y=0.12)
-	axes.legend(ncol=len(kernels), loc="lower center", bbox_to_anchor=(0.5, 1.0))
-	figure.tight_layout()
-	return save(figure, path)
 
 
 # ---- the page ------------------------------------------------------------
@@ -194,7 +191,8 @@ body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff;
 h1 { font-size: 1.5em } h2 { font-size: 1.15em; margin-top: 2em }
 table { border-collapse: collapse; margin: 1em 0; font-variant-numeric: tabular-nums }
 th, td { padding: .2em .9em; text-align: right; border-bottom: 1px solid var(--line) }
-th:first-child, td:first-child { text-align: left; padding-left: 0 }
+.text { text-align: left }
+th:first-child, td:first-child { padding-left: 0 }
 tr.first td { border-top: 2px solid var(--line) }
 svg { max-width: 100%; height: auto }
 code, pre { font-size: .9em } pre { overflow-x: auto }
@@ -206,21 +204,21 @@ code, pre { font-size: .9em } pre { overflow-x: auto }
 """
 
 HOW_TIMED = """
-<p>Deferred page init is the time that the kernel itself prints (<code>node 0
-deferred pages initialised in …</code>); with several nodes, which work at the
-same time, the longest. Boot to init is the time stamp of <code>Run /init as
-init process</code>.</p>"""
+<p>Deferred page init is the time that the kernel itself prints (<code>deferred
+pages initialised in …</code>, or where it prints no such line for all nodes
+together the longest of the nodes, which work at the same time). Boot to init is
+the time stamp of <code>Run /init as init process</code>.</p>"""
 
 HOW_MEASURED = """
-<p>The guests had {cores} virtual CPUs, as many as the host has cores. Within a
-round the kernels were booted one after the other, so that what else the
-machine did met all of them alike. Each ratio is taken within a round; the
-table has the median of these ratios and, in brackets, the least and the
-greatest. In the plots a bar is the median and each dot one boot.</p>
-<p>Emulated boots compare kernels with each other. They say little about
-memory bandwidth, which limits page init on real machines: there, compare the
-dmesg of two boots with <code>make measure DMESG="before.txt after.txt"</code>.
-</p>"""
+<p>The guests had as many virtual CPUs as their names say. Within a round the
+kernels were booted one after the other, so that what else the machine did met
+all of them alike. Each ratio is taken within a round; the tables have the median
+of these ratios and, in brackets, the least and the greatest. In the plots a bar
+is the median and each dot one boot.</p>
+<p>Emulated boots compare kernels with each other. They say nothing about memory
+bandwidth, which limits page init on real machines: for that there is “Real
+memory”, and the dmesg of two boots of a real machine with <code>make measure
+DMESG="before.txt after.txt"</code>.</p>"""
 
 HOW_COUNTED = """
 <p>QEMU ran each kernel with one virtual CPU and <code>-icount
@@ -234,60 +232,188 @@ instruction counts as one. “Deferred page init” goes from the last message
 before that phase to its last message, “whole boot” from the start of the
 kernel's clock to init.</p>"""
 
+ABOUT_PARTS = """
+<p>The boot outside of deferred page init, taken apart at the messages on the
+console: what passes between two of them more in the large guest than in the
+small one, for each struct page that lies between. A wait for the next timer tick
+moves up to 0.24 from one interval to another; what does so in one kernel only is
+left to the last line.</p>"""
 
-def html_table(head, body):
+ABOUT_REAL_MEMORY = """
+<p>The code that writes the struct pages, compiled for user space and run on
+memory that is there (no emulation): the loops of the base (<b>stock</b>), the
+pass of the series, and, as the limit, a bare <b>fill</b> of the same memory with
+streaming stores. A struct page has 64 bytes, so that 64 / ns is GB/s.</p>"""
+
+ABOUT_MANY_CPUS = """
+<p>Guests with more CPUs than this machine has: their times would mean nothing,
+but who took part does not depend on them. Imbalance is what the CPU that did the
+most pages did, over what each did on average.</p>"""
+
+ABOUT_SCALE = """
+<p>This is a model, not a measurement. It simulates threads that take their chunks
+from the kernel's own code for that, <code>kernel/padata_chunks.c</code>, on a
+machine with {nodes:g} nodes. Measured here: {page:.2f} ns for one thread to write
+a struct page, {take:.0f} ns to take a chunk, {contended_take:.0f} ns when another
+thread took the one before. Given: a node takes a struct page in {node_page:.2f}
+ns from however many threads; its free lists' lock is held {lock_us:g} µs for each
+{batch:g} pages; each helper starts {start_us:g} µs after the one before; a thread
+is up to {jitter:g} % slower or faster from chunk to chunk. Solid lines have the
+limit of the nodes' memory, dotted ones are what it would be without. The tail is
+how much later the last thread finishes than the average one.</p>"""
+
+
+def html_table(head, body, text=(0,), grouped=False):
+	"""The columns in text are words, the others figures. A line goes between
+	groups of rows, which begin with the same word."""
 	def row(cells, tag, first=False):
 		return (f"<tr{' class=first' if first else ''}>"
-			+ "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells)
-			+ "</tr>")
+			+ "".join(f"<{tag}{' class=text' if i in text else ''}>"
+				  f"{html.escape(cell)}</{tag}>"
+				  for i, cell in enumerate(cells)) + "</tr>")
 
 	lines = [row(head, "th")]
 	group = None
 	for cells in body:
 		now = cells[0].split()[0]
-		lines.append(row(cells, "td", group not in (None, now)))
+		lines.append(row(cells, "td", grouped and group not in (None, now)))
 		group = now
 	return "<div class=wide><table>" + "\n".join(lines) + "</table></div>"
 
 
-def page(results, plots, logs):
-	measured = "machine" in results
-	parts = ["<!DOCTYPE html>", '<html lang="en"><meta charset="utf-8">',
-		 '<meta name="viewport" content="width=device-width">',
-		 "<title>Struct page init: measured</title>",
-		 f"<style>{STYLE}</style>", "<h1>Struct page init, measured</h1>"]
-	if measured:
-		machine = results["machine"]
-		parts.append("<p>The kernel as Debian ships it (<b>stock</b>), with page "
-			     "init by one thread per node (<b>baseline</b>), and with the "
-			     "patches of this series (<b>series</b>), on: "
-			     f"{html.escape(describe_machine(machine))}, "
-			     f"{machine['memory_gib']} GiB, Linux "
-			     f"{html.escape(machine['kernel'])}.</p>")
+def heading(title):
+	return f"<h2>{html.escape(title)}</h2>"
+
+
+def intro(results):
+	machine = results["machine"]
+	return ("<p>The kernel as Debian ships it (<b>stock</b>), with page init by one "
+		"thread per node (<b>baseline</b>), and with the patches of this "
+		f"series (<b>series</b>), on: {html.escape(describe_machine(machine))}, "
+		f"{machine['memory_gib']} GiB, Linux {html.escape(machine['kernel'])}.</p>")
+
+
+def comparisons(results):
+	return [heading("What it comes to"),
+		html_table(["ratio", "deferred page init", "boot to init", "goal"],
+			   comparison_rows(results, thread_counts(results))),
+		"<p>The goal is for the first of the two.</p>"]
+
+
+def timed(results, figures):
+	parts = []
 	for key, title in LENSES:
 		head = ["", "median", "min..max"]
 		head += [f"ratio to {name}" for name in results["references"]]
-		parts += [f"<h2>{title}</h2>", html_table(head, rows(results, key)),
-			  plots.get(key, "")]
-	if "nodes" in results:
-		body = [[label, str(len(nodes)), number(max(nodes.values())),
-			 number(sum(nodes.values()))]
-			for label, nodes in results["nodes"].items()]
-		parts += ["<h2>Nodes</h2>",
-			  html_table(["", "nodes", "longest, ms", "sum, ms"], body)]
-	if measured:
-		kernels = list(results["instructions_per_page"])
-		body = [[title, *(f"{results[key][kernel]:.2f}" for kernel in kernels)]
-			for key, title in COUNTS]
-		parts += ["<h2>Instructions per struct page</h2>",
-			  html_table(["", *kernels], body), plots["instructions"]]
+		parts += [heading(title), html_table(head, rows(results, key), grouped=True),
+			  figures[key]]
+	if "guests" in results:
+		parts += ["<p>The guests: " + "; ".join(
+			f"<b>{html.escape(name)}</b> has {html.escape(about)}"
+			for name, about in results["guests"].items()) + ".</p>"]
+	return parts
 
-	parts += ["<h2>How the figures were made</h2>", HOW_TIMED]
-	if measured:
-		parts += [HOW_MEASURED.format(cores=machine["cores"]), HOW_COUNTED]
+
+def nodes(results):
+	body = []
+	for label, found in results["nodes"].items():
+		part = results["took_part"].get(label)
+		body.append([label, str(len(found)), number(max(found.values())),
+			     number(sum(found.values())),
+			     *([f"{part['cpus']}", f"{part['imbalance']:.2f}"] if part
+			       else ["-", "-"])])
+	return [heading("Nodes"),
+		html_table(["", "nodes", "longest, ms", "sum, ms", "CPUs that took part",
+			    "most pages / mean"], body)]
+
+
+def counted(results, figures):
+	kernels = list(results["instructions_per_page"])
+	goals = results["goals"]
+	body = [[title, *(f"{results[key][kernel]:.2f}" for kernel in kernels),
+		 f"{goals[key]}"] for key, title in COUNTS]
+	return [heading("Instructions per struct page"),
+		html_table(["", *kernels, "goal"], body), figures["instructions"],
+		heading("Where the rest of the boot goes"), ABOUT_PARTS,
+		html_table(["after", "before", *kernels], parts_rows(results),
+			   text=(0, 1))]
+
+
+def parts_rows(results):
+	kernels = list(results["instructions_per_page"])
+	rest = {kernel: (results["boot_instructions_per_page"][kernel]
+			 - results["instructions_per_page"][kernel])
+		for kernel in kernels}
+	for part in results["boot_parts"]:
+		for kernel in kernels:
+			rest[kernel] -= part.get(kernel, 0)
+		yield [shorten(part["after"]), shorten(part["before"]),
+		       *(f"{part[kernel]:.2f}" if kernel in part else "-"
+			 for kernel in kernels)]
+	yield ["all the rest", "", *(f"{rest[kernel]:.2f}" for kernel in kernels)]
+
+
+def shorten(message, length=40):
+	"""Enough to find it by: up to the first number."""
+	text = re.split(r"[ :=]+\d", message)[0]
+	return text if len(text) <= length else text[:length - 1] + "…"
+
+
+def on_real_memory(results, figures):
+	variants = results["real_memory_ns_per_page"]
+	body = [[f"{name} {plural(count, 'thread')}", f"{ns:.2f}",
+		 f"{plots.STRUCT_PAGE / ns:.1f}"]
+		for name, found in variants.items() for count, ns in found.items()]
+	return [heading("Real memory"), ABOUT_REAL_MEMORY,
+		html_table(["", "ns per struct page", "GB/s"], body, grouped=True),
+		figures["real-memory"]]
+
+
+def on_many_cpus(results):
+	return [heading("Many CPUs"), ABOUT_MANY_CPUS,
+		html_table(["series with", "took part", "imbalance", "CPUs by node"],
+			   many_cpus_rows(results), text=(0, 3))]
+
+
+def on_large_machines(results, figures):
+	model = results["scale"]
+	machine = dict(model["machine"], lock_us=model["machine"]["lock"] / 1000,
+		       start_us=model["machine"]["start"] / 1000)
+	return [heading("Large machines: a model"), f"<p>{html.escape(finding(model))}</p>",
+		figures["scale"], ABOUT_SCALE.format(**machine)]
+
+
+def finding(model):
+	"""What the model shows, in one sentence."""
+	def runs(limited, **wanted):
+		return [run for run in model["runs"] if run["limited"] == limited
+			and all(run[key] == value for key, value in wanted.items())]
+
+	largest = max(run["gib"] for run in model["runs"])
+	limited = sorted(runs(True, gib=largest), key=lambda run: run["threads"])
+	best = min(run["ms"] for run in limited)
+	enough = next(run["threads"] for run in limited if run["ms"] <= 1.1 * best)
+	most = limited[-1]["threads"]
+	alone = next(run["ms"] for run in runs(False, gib=largest, threads=1))
+	free = next(run["ms"] for run in runs(False, gib=largest, threads=most))
+	slack = [run for run in runs(True) if run["gib"] >= run["threads"]]
+	tail = max(run["tail"] for run in slack) - 1
+	takes = max(run["take_percent"] for run in model["runs"])
+	return (f"In this model {enough} threads are within 10 % of the best time for "
+		f"{size_name(largest)}, since memory limits them from there on; without "
+		f"that limit {most} threads would be {alone / free:.0f} times as fast as "
+		f"one; handing out chunks takes at most {takes:.2g} % of the threads' time, "
+		f"and with a GiB or more for each thread the last one finishes at most "
+		f"{100 * tail:.1f} % after the average one.")
+
+
+def how_made(results):
+	parts = [heading("How the figures were made"), HOW_TIMED]
+	if "machine" in results:
+		parts += [HOW_MEASURED, HOW_COUNTED]
 	parts.append("<p>To make them again: "
 		     f"<code>{html.escape(results['command'])}</code></p>")
-	if measured:
+	if "versions" in results:
 		versions = results["versions"]
 		parts.append(f"<p class=faint>{html.escape(versions['qemu'])}; "
 			     f"{html.escape(versions['compiler'])}. Git trees of the "
@@ -296,6 +422,21 @@ def page(results, plots, logs):
 					 for kernel, info in versions["kernels"].items())
 			     + "</p>")
 	parts.append('<p>All figures: <a href="results.json">results.json</a></p>')
+	return parts
+
+
+def page(results, figures, logs):
+	parts = ["<!DOCTYPE html>", '<html lang="en"><meta charset="utf-8">',
+		 '<meta name="viewport" content="width=device-width">',
+		 "<title>Struct page init: measured</title>",
+		 f"<style>{STYLE}</style>", "<h1>Struct page init, measured</h1>"]
+	if "machine" in results:
+		parts += [intro(results), *comparisons(results), *timed(results, figures),
+			  *counted(results, figures), *on_real_memory(results, figures),
+			  *on_many_cpus(results), *on_large_machines(results, figures)]
+	else:
+		parts += [*timed(results, figures), *nodes(results)]
+	parts += how_made(results)
 	if logs:
 		links = ", ".join(f'<a href="dmesg/{log}">{log.removesuffix(".txt")}</a>'
 				  for log in logs)
@@ -304,17 +445,29 @@ def page(results, plots, logs):
 	return "\n".join(parts) + "</html>\n"
 
 
+def draw(results, folder):
+	"""{name: SVG}, also written into the folder."""
+	pyplot = plots.load_pyplot()
+	figures = {key: plots.times(pyplot, results[key], title,
+				    folder / f"{key.removesuffix('_ms').replace('_', '-')}.svg")
+		   for key, title in LENSES}
+	if "machine" in results:
+		figures["instructions"] = plots.instructions(
+			pyplot, {title: results[key] for key, title in COUNTS},
+			folder / "instructions.svg")
+		figures["real-memory"] = plots.real_memory(
+			pyplot, results["real_memory_ns_per_page"],
+			folder / "real-memory.svg")
+		figures["scale"] = plots.scale(pyplot, results["scale"]["runs"],
+					       folder / "scale.svg")
+	return figures
+
+
 def write(results, folder):
-	pyplot = load_pyplot()
 	folder.mkdir(parents=True, exist_ok=True)
-	plots = {key: plot_times(pyplot, results, key, title,
-				 folder / f"{key.removesuffix('_ms').replace('_', '-')}.svg")
-		 for key, title in LENSES}
-	if "instructions_per_page" in results:
-		plots["instructions"] = plot_instructions(
-			pyplot, results, folder / "instructions.svg")
+	figures = draw(results, folder)
 	logs = sorted((path.name for path in (folder / "dmesg").glob("*.txt")),
 		      key=lambda name: [int(part) if part.isdigit() else part
 					for part in re.split(r"(\d+)", name)])
-	(folder / "index.html").write_text(page(results, plots, logs))
+	(folder / "index.html").write_text(page(results, figures, logs))
 	(folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
