@@ -19,6 +19,8 @@ NODE = re.compile(r"\bnode (\d+)(?: deferred pages)? initiali[sz]ed(?:, (\d+) pa
 # All nodes together, after the last of them
 TOTAL = re.compile(r"(?<!\d )\bdeferred pages initiali[sz]ed in (\d+) ?(ms|us)\b: "
 		   r"(\d+) pages on (\d+) CPUs?, (\d+)(?:\.\.(\d+))? each")
+# The first message of a boot
+START = "Linux version "
 RUN_INIT = re.compile(r"Run /\S+ as init process")
 
 
@@ -92,7 +94,7 @@ def stamp_us(line):
 
 def last_boot(lines):
 	"""Logs kept on disk may hold several boots."""
-	starts = [i for i, line in enumerate(lines) if "Linux version " in line]
+	starts = [i for i, line in enumerate(lines) if START in line]
 	return lines[starts[-1]:] if starts else lines
 
 
@@ -119,7 +121,7 @@ def parse(lines, name):
 
 
 def why_missing(lines):
-	if not any("Linux version " in line for line in lines):
+	if not any(START in line for line in lines):
 		return ("the start of the boot is not in this file; the kernel's buffer "
 			"may have wrapped: take 'journalctl -k -b -o short-monotonic', "
 			"or boot with log_buf_len=4M and take dmesg again")

@@ -19,15 +19,20 @@ LEAST = 0.2
 
 # Numbers and names made of them differ between guests
 VARYING = re.compile(r"0x[0-9a-f]+|\b[0-9a-f]{8,}\b|\d+")
+DEFERRED = "deferred"
 
 
 class Message:
 	def __init__(self, line):
 		self.stamp_us = dmesg.stamp_us(line)
 		self.text = re.sub(r"^.*?\[ *\d+\.\d{6}\](\[ *[TC]\d+\])? ", "", line).strip()
-		self.deferred = bool(dmesg.NODE.search(line) or dmesg.TOTAL.search(line))
 		# The same in all guests and kernels
-		self.key = "deferred" if self.deferred else VARYING.sub("#", self.text)
+		if dmesg.NODE.search(line) or dmesg.TOTAL.search(line):
+			self.key = DEFERRED
+		elif dmesg.START in line:
+			self.key = dmesg.START
+		else:
+			self.key = VARYING.sub("#", self.text)
 
 
 def messages(path):
@@ -68,7 +73,7 @@ def shares(logs, scale):
 	grown = {kernel: growth(*map(messages, paths)) for kernel, paths in logs.items()}
 	parts = []
 	for key in dict.fromkeys(key for kernel in grown.values() for key in kernel):
-		if key[1] == "deferred":
+		if key[1] == DEFERRED:
 			continue
 		found = {kernel: intervals[key] for kernel, intervals in grown.items()
 			 if key in intervals}

@@ -139,23 +139,19 @@ def real_memory(pyplot, variants, path):
 
 
 def scale(pyplot, runs, path):
-	"""Time and tail of the model over threads, a line for each memory size."""
+	"""Time and tail of a model over threads, a line for each memory size: dotted
+	as it would be without the limit of memory, where there is one."""
 	figure, (time, tail) = pyplot.subplots(1, 2, figsize=(10, 4))
 	sizes = sorted({run["gib"] for run in runs})
 	for gib, shade in zip(sizes, itertools.cycle(COLOURS)):
-		for limited in (False, True):
-			mine = sorted((run["threads"], run["ms"], run["tail"])
-				      for run in runs
-				      if run["gib"] == gib and run["limited"] == limited)
-			if not mine:
-				continue
-			threads, took, tails = zip(*mine)
-			time.plot(threads, took, color=shade,
-				  linestyle="-" if limited else ":",
-				  label=size_name(gib) if limited else None)
-			if limited:
-				tail.plot(threads, [100 * (each - 1) for each in tails],
-					  color=shade)
+		for limited in sorted({run["limited"] for run in runs}):
+			threads, took, tails = zip(*sorted(
+				(run["threads"], run["ms"], run["tail"]) for run in runs
+				if run["gib"] == gib and run["limited"] == limited))
+			time.plot(threads, took, color=shade, linestyle=":")
+		# The last of them is as it is
+		time.plot(threads, took, color=shade, label=size_name(gib))
+		tail.plot(threads, [100 * (each - 1) for each in tails], color=shade)
 	for axes, title in ((time, "ms"), (tail, "tail, %")):
 		axes.set_xscale("log", base=2)
 		axes.set_xticks(threads, [str(count) for count in threads])

@@ -188,7 +188,7 @@ STYLE = """
 :root { color-scheme: light dark; --line: #bbb; --faint: #666 }
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff;
        max-width: 60em; margin: 2em auto; padding: 0 1em }
-h1 { font-size: 1.5em } h2 { font-size: 1.15em; margin-top: 2em }
+h1 { font-size: 1.5em } h2 { font-size: 1.15em; margin-top: 2em } h3 { font-size: 1em }
 table { border-collapse: collapse; margin: 1em 0; font-variant-numeric: tabular-nums }
 th, td { padding: .2em .9em; text-align: right; border-bottom: 1px solid var(--line) }
 .text { text-align: left }
@@ -246,21 +246,30 @@ pass of the series, and, as the limit, a bare <b>fill</b> of the same memory wit
 streaming stores. A struct page has 64 bytes, so that 64 / ns is GB/s.</p>"""
 
 ABOUT_MANY_CPUS = """
-<p>Guests with more CPUs than this machine has: their times would mean nothing,
-but who took part does not depend on them. Imbalance is what the CPU that did the
-most pages did, over what each did on average.</p>"""
+<p>Guests with more CPUs than this machine has, so their times would mean nothing,
+and a CPU that waited for its turn on the host did less than the others. What they
+show is who took part. Imbalance is what the CPU that did the most pages did, over
+what each did on average.</p>"""
 
 ABOUT_SCALE = """
-<p>This is a model, not a measurement. It simulates threads that take their chunks
-from the kernel's own code for that, <code>kernel/padata_chunks.c</code>, on a
-machine with {nodes:g} nodes. Measured here: {page:.2f} ns for one thread to write
-a struct page, {take:.0f} ns to take a chunk, {contended_take:.0f} ns when another
-thread took the one before. Given: a node takes a struct page in {node_page:.2f}
-ns from however many threads; its free lists' lock is held {lock_us:g} µs for each
-{batch:g} pages; each helper starts {start_us:g} µs after the one before; a thread
-is up to {jitter:g} % slower or faster from chunk to chunk. Solid lines have the
-limit of the nodes' memory, dotted ones are what it would be without. The tail is
-how much later the last thread finishes than the average one.</p>"""
+<p>These are models, not measurements. They simulate threads that take their
+chunks from the kernel's own code for that, <code>kernel/padata_chunks.c</code>.
+In the plots the dotted lines are what it would be without the limit of the
+memory. The tail is how much later the last thread finishes than the average
+one.</p>"""
+
+SCALE_TITLES = {
+	"published": "A machine of two sockets that figures were published of",
+	"here": "A large machine with memory as fast as here",
+}
+
+ABOUT_MODEL = """
+<p class=faint>{nodes:g} nodes. One thread writes a struct page in {page:.2f} ns;
+{limit}. Taking a chunk costs {take:.0f} ns, or {contended_take:.0f} ns when
+another thread took the one before (measured here). A node's free lists are locked
+{lock_us:g} µs for each {batch:g} pages; each helper starts {start_us:g} µs after
+the one before; a thread is up to {jitter:g} % slower or faster from chunk to chunk
+(assumed).</p>"""
 
 
 def html_table(head, body, text=(0,), grouped=False):
@@ -376,35 +385,40 @@ def on_many_cpus(results):
 
 
 def on_large_machines(results, figures):
-	model = results["scale"]
-	machine = dict(model["machine"], lock_us=model["machine"]["lock"] / 1000,
-		       start_us=model["machine"]["start"] / 1000)
-	return [heading("Large machines: a model"), f"<p>{html.escape(finding(model))}</p>",
-		figures["scale"], ABOUT_SCALE.format(**machine)]
+	parts = [heading("Large machines: models"), ABOUT_SCALE]
+	for name, model in results["scale"].items():
+		machine = model["machine"]
+		limit = (f"a node takes one in {machine['node_page']:.2f} ns from however "
+			 "many threads" if machine["node_page"] else
+			 "no limit of a node's memory was seen, so none is assumed")
+		parts += [f"<h3>{SCALE_TITLES[name]}</h3>",
+			  f"<p>{html.escape(finding(model))}</p>",
+			  figures[f"scale-{name}"],
+			  ABOUT_MODEL.format(**machine, limit=limit,
+					     lock_us=machine["lock"] / 1000,
+					     start_us=machine["start"] / 1000)]
+	return parts
 
 
 def finding(model):
-	"""What the model shows, in one sentence."""
-	def runs(limited, **wanted):
-		return [run for run in model["runs"] if run["limited"] == limited
-			and all(run[key] == value for key, value in wanted.items())]
-
-	largest = max(run["gib"] for run in model["runs"])
-	limited = sorted(runs(True, gib=largest), key=lambda run: run["threads"])
-	best = min(run["ms"] for run in limited)
-	enough = next(run["threads"] for run in limited if run["ms"] <= 1.1 * best)
-	most = limited[-1]["threads"]
-	alone = next(run["ms"] for run in runs(False, gib=largest, threads=1))
-	free = next(run["ms"] for run in runs(False, gib=largest, threads=most))
-	slack = [run for run in runs(True) if run["gib"] >= run["threads"]]
-	tail = max(run["tail"] for run in slack) - 1
-	takes = max(run["take_percent"] for run in model["runs"])
-	return (f"In this model {enough} threads are within 10 % of the best time for "
-		f"{size_name(largest)}, since memory limits them from there on; without "
-		f"that limit {most} threads would be {alone / free:.0f} times as fast as "
-		f"one; handing out chunks takes at most {takes:.2g} % of the threads' time, "
-		f"and with a GiB or more for each thread the last one finishes at most "
-		f"{100 * tail:.1f} % after the average one.")
+	"""What a model shows, in one sentence."""
+	limited = bool(model["machine"]["node_page"])
+	runs = [run for run in model["runs"] if run["limited"] == limited]
+	largest = max(run["gib"] for run in runs)
+	times = {run["threads"]: run["ms"] for run in runs if run["gib"] == largest}
+	enough = min(threads for threads, ms in times.items()
+		     if ms <= 1.1 * min(times.values()))
+	last = next(run for run in runs
+		    if run["gib"] == largest and run["threads"] == max(times))
+	waits = "the lock of the free lists" if last["lock_percent"] > 20 else "memory"
+	why = (f", for from there on they wait for {waits}" if enough < max(times) else "")
+	tail = max(run["tail"] for run in runs if run["gib"] >= run["threads"]) - 1
+	takes = max(run["take_percent"] for run in runs)
+	return (f"In this model {enough} threads do {size_name(largest)} "
+		f"{times[1] / times[enough]:.0f} times as fast as one, and more of them "
+		f"gain less than 10 %{why}; handing out chunks takes at most {takes:.1g} % "
+		"of the threads' time, and with a GiB or more for each thread the last one "
+		f"finishes at most {100 * tail:.1f} % after the average one.")
 
 
 def how_made(results):
@@ -458,8 +472,9 @@ def draw(results, folder):
 		figures["real-memory"] = plots.real_memory(
 			pyplot, results["real_memory_ns_per_page"],
 			folder / "real-memory.svg")
-		figures["scale"] = plots.scale(pyplot, results["scale"]["runs"],
-					       folder / "scale.svg")
+		for name, model in results["scale"].items():
+			figures[f"scale-{name}"] = plots.scale(
+				pyplot, model["runs"], folder / f"scale-{name}.svg")
 	return figures
 
 

@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """What measure reads from dmesg, and what it makes of it."""
 
+import collections
+import re
+import tempfile
+from pathlib import Path
+
 import dmesg
+import intervals
+import report as pages
 from common import Failure
 
 # What kernels print, and what is to be read from it: for each node its
@@ -29,6 +36,80 @@ NOTHING = {
 	"the total alone": "[    0.2] deferred pages initialised in 4400us: 1 pages "
 			   "on 1 CPUs, 1..1 each",
 }
+
+# Boots of a small and a large guest. In one of them a message comes twice.
+SMALL_BOOT = """[    0.000001] Linux version 6.12.0-{kernel}
+[    0.001000] cache hash table entries: 1024 (order: 1, 8192 bytes)
+[    0.002000] SLUB: nodes=1
+[    0.003000] CPU0: started
+[    0.010000] node 0 deferred pages initialised in 7ms
+[    0.011000] devices: some
+[    0.012000] Run /init as init process"""
+LARGE_BOOT = """[    0.000001] Linux version 6.12.0-{kernel}
+[    0.003000] cache hash table entries: 2048 (order: 2, 16384 bytes)
+[    0.003500] cache hash table entries: 2048 (order: 2, 16384 bytes)
+[    0.004500] SLUB: nodes=1
+[    0.005500] CPU0: started
+[    0.032500] node 0 deferred pages initialised in 27ms
+[    0.033500] devices: some
+[    0.035000] Run /init as init process
+[    0.099000] SLUB: nodes=1"""
+PARTS = [("Linux version", "cache hash", 2.5), ("devices", "Run /init", 0.5)]
+
+# The least that a report can be made of
+BOOTS = {"16G": {"stock": [4.0, 5.0, 6.0], "baseline": [8.0, 8.0, 8.0],
+		 "series": [1.0, 1.0, 3.0]},
+	 "512G": {"stock": [5000.0], "series": [1000.0]}}
+RUNS = [{"gib": gib, "threads": threads, "limited": True, "ms": gib / threads,
+	 "tail": 1.01, "lock_percent": 1, "take_percent": 0.1}
+	for gib in (64, 65536) for threads in (1, 2, 512)]
+MACHINE = {"nodes": 2, "page": 4.5, "node_page": 0.7, "take": 10, "contended_take": 20,
+	   "batch": 32768, "lock": 2000, "start": 5000, "jitter": 10}
+REAL = {"stock": {"1": [10.0, 10.0], "16": [2.0, 2.0]},
+	"series": {"1": [4.0, 5.0], "16": [0.5, 0.5]},
+	"fill": {"1": [4.0, 4.0], "16": [0.5, 0.5]}}
+RESULTS = {
+	"machine": {"cpu": "<CPU>", "cores": 16, "memory_gib": 64.0, "kernel": "6.12",
+		    "accelerator": "tcg"},
+	"versions": {"qemu": "QEMU", "compiler": "gcc",
+		     "kernels": {"stock": {"git_tree": "0" * 40}}},
+	"references": ["stock", "baseline"], "command": "measure",
+	"guests": {"16G": "16 CPUs", "512G": "16 CPUs"},
+	"deferred_init_ms": BOOTS, "boot_ms": BOOTS,
+	"ratios": [{"what": "series to stock, 16G", "goal": 0.33,
+		    "deferred": [0.25, 0.2, 0.5], "boot": [0.25, 0.2, 0.5]}],
+	"instructions_per_page": {"stock": 38.0, "baseline": 38.0, "series": 10.0},
+	"boot_instructions_per_page": {"stock": 42.0, "baseline": 42.0, "series": 14.0},
+	"boot_parts": [{"after": "one: 1", "before": "another: 2", "stock": 1.5,
+			"series": 1.25}],
+	"goals": {"instructions_per_page": 10, "boot_instructions_per_page": 19,
+		  "real stock": 0.4, "real fill": 1.15},
+	"real_memory_ns_per_page": {name: {count: sum(values) / len(values)
+					   for count, values in found.items()}
+				    for name, found in REAL.items()},
+	"real_memory_samples": REAL,
+	"many_cpus": [{"cpus": 4, "nodes": 1, "took_part": None},
+		      {"cpus": 4, "nodes": 2, "took_part": 3, "imbalance": 1.25,
+		       "by_node": {0: {"pages": 8, "local_cpus": 2, "other_cpus": 0},
+				   1: {"pages": 8, "local_cpus": 1, "other_cpus": 1}}}],
+	"scale": {"published": {"machine": MACHINE, "runs": RUNS}},
+}
+# As they should read, on the terminal ...
+TABLE = ["16G series 1.00 1.00..3.00 0.25 1.00 0.25",
+	 "512G series 1000 one boot 0.20 1000 0.20",
+	 "series to stock, 16G 0.25 (0.20..0.50) 0.25 0.33",
+	 "series to stock, real memory, 1 thread 0.45 (0.40..0.50) 0.4",
+	 "series to fill, real memory, 16 threads 1.00 (1.00..1.00) 1.15",
+	 "instructions, whole boot to init 42.00 42.00 14.00 19",
+	 "ns in real memory, 16 threads 2.00 0.50 0.50",
+	 "series with 4 CPUs 1 node: not said 2 nodes: 3, 1.25"]
+# ... and on the page
+PAGE = ["&lt;CPU&gt;", "one another 1.50 - 1.25", "all the rest 2.50 4.00 2.75",
+	"16G baseline 8.00 8.00..8.00 1.60 (1.33..2.00) 1",
+	"series 16 threads 0.50 128.0",
+	"4 CPUs, 2 nodes 3 1.25 node 0: 2 of its own, 0 others; "
+	"node 1: 1 of its own, 1 others",
+	"512 threads do 64 TiB 512 times as fast as one"]
 
 
 def reading(lines, nodes, phase, total):
@@ -58,3 +139,43 @@ def check(report):
 		except Failure:
 			problems = []
 		report.check(not problems, f"{name} is no dmesg with these lines", problems)
+
+	problems = taking_apart()
+	report.check(not problems, "a boot is taken apart at its messages", problems)
+	problems = showing()
+	report.check(not problems, "table and page show what was measured", problems)
+
+
+def taking_apart():
+	"""What is wrong with the parts of SMALL_BOOT and LARGE_BOOT."""
+	with tempfile.TemporaryDirectory() as place:
+		logs = {}
+		for kernel in ("stock", "series"):
+			logs[kernel] = [Path(place) / f"{kernel}-{size}"
+					for size in ("small", "large")]
+			for path, text in zip(logs[kernel], (SMALL_BOOT, LARGE_BOOT)):
+				path.write_text(text.format(kernel=kernel))
+		found = intervals.shares(logs, 1 / 1000)
+	problems = []
+	for part, (after, before, growth) in zip(found, PARTS):
+		if not (part["after"].startswith(after) and part["before"].startswith(before)
+			and part["stock"] == part["series"] == growth):
+			problems.append(f"{part}, not {after} to {before}: {growth}")
+	if len(found) != len(PARTS):
+		problems.append(f"{len(found)} parts, not {len(PARTS)}")
+	return problems
+
+
+def showing():
+	"""What is wrong with the table and the page made of RESULTS."""
+	table = pages.table(RESULTS)
+	problems = [f"a line of {len(line)} columns: {line}"
+		    for line in table.splitlines() if len(line) > 80]
+	words = re.sub(r" +", " ", table)
+	problems += [f"the table has no line '{line}'" for line in TABLE
+		     if f"\n {line}\n" not in words + "\n"]
+	page = pages.page(RESULTS, collections.defaultdict(str), ["a.txt"])
+	words = re.sub(r"[\s]+", " ", re.sub(r"<[^>]*>", " ", page))
+	problems += [f"the page does not say '{text}'" for text in PAGE
+		     if text not in words]
+	return problems
