@@ -21,6 +21,16 @@ LEAST = 0.2
 VARYING = re.compile(r"0x[0-9a-f]+|\b[0-9a-f]{8,}\b|\d+")
 DEFERRED = "deferred"
 
+# What it is that passes before a message, as far as that is known of 6.12
+WORK = {
+	"Dentry cache hash table": "clears the table, whose size follows memory's",
+	"Inode-cache hash table": "clears the table, whose size follows memory's",
+	"SLUB: HWalign": "reserve_bootmem_region(): struct pages of memory in use, "
+			 "mostly by struct pages",
+	"devtmpfs: initialized": "set_zone_contiguous(): looks at each pageblock",
+	"futex hash table": "memory_dev_init(): a device for each block of memory",
+}
+
 
 class Message:
 	def __init__(self, line):
@@ -78,7 +88,8 @@ def shares(logs, scale):
 		found = {kernel: intervals[key] for kernel, intervals in grown.items()
 			 if key in intervals}
 		after, before = list(found.values())[-1][1]
-		parts.append({"after": after, "before": before,
+		work = [text for start, text in WORK.items() if before.startswith(start)]
+		parts.append({"after": after, "before": before, "work": "".join(work),
 			      **{kernel: round(more * scale, 3)
 				 for kernel, (more, _) in found.items()}})
 

@@ -235,9 +235,9 @@ kernel's clock to init.</p>"""
 ABOUT_PARTS = """
 <p>The boot outside of deferred page init, taken apart at the messages on the
 console: what passes between two of them more in the large guest than in the
-small one, for each struct page that lies between. A wait for the next timer tick
-moves up to 0.24 from one interval to another; what does so in one kernel only is
-left to the last line.</p>"""
+small one, for each struct page that lies between. A wait for the next timer tick,
+1 ms, makes 0.24 come or go; where it does so in one kernel only it is left to the
+last line, which may then be less than 0.</p>"""
 
 ABOUT_REAL_MEMORY = """
 <p>The code that writes the struct pages, compiled for user space and run on
@@ -344,7 +344,7 @@ def counted(results, figures):
 	return [heading("Instructions per struct page"),
 		html_table(["", *kernels, "goal"], body), figures["instructions"],
 		heading("Where the rest of the boot goes"), ABOUT_PARTS,
-		html_table(["after", "before", *kernels], parts_rows(results),
+		html_table(["from … to", "what it is", *kernels], parts_rows(results),
 			   text=(0, 1))]
 
 
@@ -356,13 +356,13 @@ def parts_rows(results):
 	for part in results["boot_parts"]:
 		for kernel in kernels:
 			rest[kernel] -= part.get(kernel, 0)
-		yield [shorten(part["after"]), shorten(part["before"]),
+		yield [f"{shorten(part['after'])} … {shorten(part['before'])}", part["work"],
 		       *(f"{part[kernel]:.2f}" if kernel in part else "-"
 			 for kernel in kernels)]
 	yield ["all the rest", "", *(f"{rest[kernel]:.2f}" for kernel in kernels)]
 
 
-def shorten(message, length=40):
+def shorten(message, length=30):
 	"""Enough to find it by: up to the first number."""
 	text = re.split(r"[ :=]+\d", message)[0]
 	return text if len(text) <= length else text[:length - 1] + "…"

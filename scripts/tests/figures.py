@@ -80,7 +80,7 @@ RESULTS = {
 		    "deferred": [0.25, 0.2, 0.5], "boot": [0.25, 0.2, 0.5]}],
 	"instructions_per_page": {"stock": 38.0, "baseline": 38.0, "series": 10.0},
 	"boot_instructions_per_page": {"stock": 42.0, "baseline": 42.0, "series": 14.0},
-	"boot_parts": [{"after": "one: 1", "before": "another: 2", "stock": 1.5,
+	"boot_parts": [{"after": "one: 1", "before": "another: 2", "work": "adds", "stock": 1.5,
 			"series": 1.25}],
 	"goals": {"instructions_per_page": 10, "boot_instructions_per_page": 19,
 		  "real stock": 0.4, "real fill": 1.15},
@@ -104,7 +104,7 @@ TABLE = ["16G series 1.00 1.00..3.00 0.25 1.00 0.25",
 	 "ns in real memory, 16 threads 2.00 0.50 0.50",
 	 "series with 4 CPUs 1 node: not said 2 nodes: 3, 1.25"]
 # ... and on the page
-PAGE = ["&lt;CPU&gt;", "one another 1.50 - 1.25", "all the rest 2.50 4.00 2.75",
+PAGE = ["&lt;CPU&gt;", "one … another adds 1.50 - 1.25", "all the rest 2.50 4.00 2.75",
 	"16G baseline 8.00 8.00..8.00 1.60 (1.33..2.00) 1",
 	"series 16 threads 0.50 128.0",
 	"4 CPUs, 2 nodes 3 1.25 node 0: 2 of its own, 0 others; "
