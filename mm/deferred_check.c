@@ -63,15 +63,16 @@ static void __init report_page(unsigned long pfn, const struct page *page,
 }
 
 /**
- * deferred_check_pages - check the struct pages of free pages
+ * deferred_check_pages - check struct pages
  * @zone: Where they are.
  * @pfn: The first.
  * @end_pfn: One past the last.
+ * @reserved: Whether they are those of reserved pages, or of free ones.
  *
  * The pages are initialized, and nobody else knows of them yet.
  */
 void __init deferred_check_pages(struct zone *zone, unsigned long pfn,
-				 unsigned long end_pfn)
+				 unsigned long end_pfn, bool reserved)
 {
 	int nid = zone_to_nid(zone);
 	int zid = zone_idx(zone);
@@ -85,7 +86,10 @@ void __init deferred_check_pages(struct zone *zone, unsigned long pfn,
 			     atomic_xchg(&nr_to_spoil, 0);
 
 		__init_single_page(&expected, pfn, zid, nid);
-		set_page_count(&expected, 0);
+		if (reserved)
+			__SetPageReserved(&expected);
+		else
+			set_page_count(&expected, 0);
 		expected.lru.next = &page->lru;
 		expected.lru.prev = &page->lru;
 

@@ -5,17 +5,19 @@
 #ifndef _MM_DEFERRED_CHECK_H
 #define _MM_DEFERRED_CHECK_H
 
+#include <linux/types.h>
+
 struct zone;
 
 #ifdef CONFIG_DEFERRED_STRUCT_PAGE_INIT_CHECK
 void deferred_check_pages(struct zone *zone, unsigned long pfn,
-			  unsigned long end_pfn);
+			  unsigned long end_pfn, bool reserved);
 void deferred_check_zone(struct zone *zone, unsigned long first_pfn,
 			 unsigned long nr_pages);
 void deferred_check_report(void);
 #else
 static inline void deferred_check_pages(struct zone *zone, unsigned long pfn,
-					unsigned long end_pfn)
+					unsigned long end_pfn, bool reserved)
 {
 }
 

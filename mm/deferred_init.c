@@ -86,30 +86,38 @@ static bool __init deferred_next_free(u64 *i, struct zone *zone,
 	return true;
 }
 
+static void __init deferred_init_page(struct page *page, unsigned long pfn,
+				      struct zone *zone, bool reserved)
+{
+	__init_single_page(page, pfn, zone_idx(zone), zone_to_nid(zone));
+	if (reserved)
+		__SetPageReserved(page);
+	else
+		set_page_count(page, 0);
+}
+
 /*
  * Write the struct pages of [pfn, end_pfn), a part of a section, as they have
- * to be while the pages are free.
+ * to be while the pages are reserved, or free.
  */
 static void __init deferred_init_pages(struct zone *zone, unsigned long pfn,
-				       unsigned long end_pfn, bool plain)
+				       unsigned long end_pfn, bool reserved,
+				       bool fill)
 {
-	int nid = zone_to_nid(zone);
-	int zid = zone_idx(zone);
 	struct page *page = pfn_to_page(pfn);
 	struct page pattern;
 
-	if (plain) {
+	if (fill) {
 		/* Only a section has its number in the flags, if anything. */
-		__init_single_page(&pattern, pfn, zid, nid);
-		set_page_count(&pattern, 0);
+		deferred_init_page(&pattern, pfn, zone, reserved);
 		memmap_fill(page, page + (end_pfn - pfn), &pattern);
-		return;
-	}
+	} else {
+		unsigned long i;
 
-	for (; pfn < end_pfn; pfn++, page++) {
-		__init_single_page(page, pfn, zid, nid);
-		set_page_count(page, 0);
+		for (i = pfn; i < end_pfn; i++, page++)
+			deferred_init_page(page, i, zone, reserved);
 	}
+	deferred_check_pages(zone, pfn, end_pfn, reserved);
 }
 
 static void __init deferred_set_migratetype(unsigned long pfn,
@@ -132,16 +140,15 @@ static unsigned long __init deferred_init_section(struct zone *zone,
 						  unsigned long end_pfn)
 {
 	unsigned long spfn, epfn, nr_pages = 0;
-	bool plain = deferred_pages_are_plain() &&
+	bool plain = memmap_can_fill() && deferred_pages_are_plain() &&
 		     !range_contains_unaccepted_memory(PFN_PHYS(start_pfn),
 						       PFN_PHYS(end_pfn - start_pfn));
 	u64 i;
 
 	i = 0;
 	while (deferred_next_free(&i, zone, start_pfn, end_pfn, &spfn, &epfn)) {
-		deferred_init_pages(zone, spfn, epfn, plain);
+		deferred_init_pages(zone, spfn, epfn, false, plain);
 		deferred_set_migratetype(spfn, epfn);
-		deferred_check_pages(zone, spfn, epfn);
 		nr_pages += epfn - spfn;
 	}
 
@@ -398,6 +405,52 @@ void __init deferred_init(void)
 		free_cpumask_var(job.nodes[nid].cpus);
 	kfree(job.ranges);
 	kfree(job.nodes);
+}
+
+static struct zone *__init deferred_zone_of(unsigned long pfn, int nid)
+{
+	struct zone *zone = NODE_DATA(nid)->node_zones;
+	int zid;
+
+	for (zid = 0; zid < MAX_NR_ZONES; zid++, zone++) {
+		if (zone_spans_pfn(zone, pfn))
+			return zone;
+	}
+	return NULL;
+}
+
+/**
+ * reserve_deferred_pages - initialize struct pages as those of reserved pages
+ * @pfn: The first, which is behind the first deferred one of the node.
+ * @end_pfn: One past the last.
+ * @nid: Their node.
+ *
+ * A 64th of memory is reserved for the struct pages themselves.
+ *
+ * Context: Early boot, before there are threads.
+ */
+void __init reserve_deferred_pages(unsigned long pfn, unsigned long end_pfn,
+				   int nid)
+{
+	unsigned long next_pfn;
+
+	for (; pfn < end_pfn; pfn = next_pfn) {
+		struct zone *zone;
+
+		next_pfn = deferred_section_end(pfn, end_pfn);
+		if (!pfn_valid(pfn))
+			continue;
+
+		zone = deferred_zone_of(pfn, nid);
+		if (!zone) {
+			/* In a hole, which memmap_init() has seen to. */
+			next_pfn = pfn + 1;
+			continue;
+		}
+		next_pfn = min(next_pfn, zone_end_pfn(zone));
+		deferred_init_pages(zone, pfn, next_pfn, true,
+				    memmap_can_fill());
+	}
 }
 
 /*

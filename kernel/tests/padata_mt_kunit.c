@@ -275,7 +275,8 @@ static int sum_chunk(unsigned long start, unsigned long end, void *arg)
 {
 	struct sum *sum = arg;
 
-	if (!chunk_keeps_to_job(sum->job, start, end))
+	if (!chunk_keeps_to(sum->job, sum->job->start, sum->job->size, start,
+			    end))
 		atomic_inc(&sum->bad_chunks);
 	atomic_long_add(end - start, &sum->units);
 	atomic_long_xor(start ^ end, &sum->xor_of_ends);
