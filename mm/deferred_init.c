@@ -171,7 +171,10 @@ static unsigned long __init deferred_section_end(unsigned long pfn,
  */
 static u64 __init deferred_us_since(u64 start)
 {
-	return div_u64(local_clock() - start, NSEC_PER_USEC);
+	u64 now = local_clock();
+
+	/* The clocks of two CPUs may differ by a little. */
+	return now > start ? div_u64(now - start, NSEC_PER_USEC) : 0;
 }
 
 static void __init deferred_report_node(const struct deferred_job *job, int nid)
@@ -218,7 +221,8 @@ static int __init deferred_node_of(const struct deferred_job *job,
  * Both ends of a chunk are section boundaries, or ends of its range.  So two
  * chunks share no block that the buddy allocator could merge, and while pages
  * are freed in one no struct page is looked at that another has yet to
- * initialize.
+ * initialize.  Where two nodes meet inside of a section one is, but whatever is
+ * found there is of another zone, with which nothing is merged.
  */
 static int __init deferred_init_chunk(unsigned long start_pfn,
 				      unsigned long end_pfn, void *arg)
@@ -350,6 +354,21 @@ static void __init deferred_find_ranges(struct deferred_job *job)
 	job->nr_ranges = range + 1 - job->ranges;
 }
 
+static void __init deferred_run(struct deferred_job *job)
+{
+	DEFINE_PADATA_MT_JOB(padata_job,
+			     .thread_fn = deferred_init_chunk,
+			     .fn_arg = job,
+			     .align = PAGES_PER_SECTION,
+			     .min_chunk = PAGES_PER_SECTION,
+			     .max_threads = deferred_max_threads(),
+			     .ranges = job->ranges,
+			     .nr_ranges = job->nr_ranges);
+
+	/* Chunks do not fail, so this could only be a mistake in the above. */
+	WARN_ON(padata_do_multithreaded(&padata_job));
+}
+
 static void __init deferred_check(const struct deferred_job *job)
 {
 	struct zone *zone;
@@ -386,18 +405,7 @@ void __init deferred_init(void)
 	for_each_node_state(nid, N_MEMORY)
 		deferred_take_node(NODE_DATA(nid), &job.nodes[nid]);
 	deferred_find_ranges(&job);
-
-	DEFINE_PADATA_MT_JOB(padata_job,
-			     .thread_fn = deferred_init_chunk,
-			     .fn_arg = &job,
-			     .align = PAGES_PER_SECTION,
-			     .min_chunk = PAGES_PER_SECTION,
-			     .max_threads = deferred_max_threads(),
-			     .ranges = job.ranges,
-			     .nr_ranges = job.nr_ranges);
-
-	/* Chunks do not fail, so this could only be a mistake in the above. */
-	WARN_ON(padata_do_multithreaded(&padata_job));
+	deferred_run(&job);
 	deferred_report(&job);
 	deferred_check(&job);
 
