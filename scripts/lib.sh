@@ -257,7 +257,8 @@ sparse_clone() {
 	rm -rf "$dir"
 	clean_git clone -q --shared --no-checkout "$LINUX" "$dir"
 	clean_git -C "$dir" config core.sparseCheckout true
-	series_files | sed 's,^,/,' >"$dir/.git/info/sparse-checkout"
+	# git names the function of a hunk by what the attributes say of its file
+	{ echo /.gitattributes; series_files | sed 's,^,/,'; } >"$dir/.git/info/sparse-checkout"
 	clean_git -C "$dir" checkout -q --detach "$commit"
 }
 
