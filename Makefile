@@ -2,7 +2,7 @@
 # Each target calls one script; variables on the command line reach it through
 # the environment.
 
-.PHONY: help tree refresh check mbox build boot measure test clean
+.PHONY: help tree refresh check mbox build boot bench measure test clean
 .NOTPARALLEL:
 
 help:
@@ -21,9 +21,10 @@ help:
 	@echo '                 SIGNOFF="Name <address>" VERSION=2 TO=directory'
 	@echo 'make build     build the kernels      KERNEL="stock baseline series-arm64"'
 	@echo 'make boot      boot one in QEMU       KERNEL=series MEM=64G CPUS=2 APPEND="..."'
+	@echo 'make bench     time page init on real memory (part of make measure)'
 	@echo 'make clean     remove what was built; keeps build/linux and the base tarball'
 	@echo
 	@echo 'NO_INSTALL=1 with any of them: list missing Debian packages, install none.'
 
-tree refresh check mbox build boot measure test clean:
+tree refresh check mbox build boot bench measure test clean:
 	@scripts/$@
