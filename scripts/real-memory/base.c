@@ -12,7 +12,10 @@
 #include <linux/page-flags.h>
 #include <linux/page_ref.h>
 #include <linux/jump_label.h>
+/* The series has it there, to inline it in several files */
+#define __init_single_page	init_single_page_of_the_series
 #include "internal.h"
+#undef __init_single_page
 #include "bench.h"
 
 #define NODE	(MAX_NUMNODES - 1)
@@ -22,6 +25,8 @@ const unsigned long struct_page_size = sizeof(struct page);
 const unsigned long struct_page_lru = offsetof(struct page, lru);
 const unsigned long block_pages = MAX_ORDER_NR_PAGES;
 
+void __init_single_page(struct page *page, unsigned long pfn, unsigned long zone,
+			int nid);
 #include "base_init_single_page.h"
 #include "base_check_pages_enabled.h"
 
