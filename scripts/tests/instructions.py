@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""With one CPU, a struct page costs no more instructions in series than in
-stock.
+"""With one CPU, a struct page costs few instructions in series, and fewer than
+in stock.
 
 Guest time counts instructions in these guests (see scripts/measure, which
 shows the figures), so this compares counts, the same on any host, never times.
@@ -14,6 +14,10 @@ from tests import boots
 SIZES = ("16G", "32G")
 PAGE_SIZE = 4096
 INSTRUCTIONS_PER_US = 1000
+
+# In the phase and over the whole boot. A struct page is eight stores and the
+# address of its list head; what the rest comes to is in the report of measure.
+MOST = {"deferred_us": 10, "boot_us": 19}
 
 
 def check(report):
@@ -34,6 +38,8 @@ def check(report):
 				 for kernel in ("stock", "series"))
 		report.check(series <= stock, f"{name}: {series:.2f} instructions a page, "
 			     f"stock {stock:.2f}", ["series takes more than stock"])
+		report.check(series <= MOST[what], f"{name}: at most {MOST[what]} "
+			     "instructions a page", [f"series takes {series:.2f}"])
 
 
 def per_page(times, kernel, what):
