@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""arm64, cross-built and emulated: arm64.ini is its boot matrix."""
+"""arm64, cross-built and emulated: KUnit tests, and arm64.ini is its boot
+matrix."""
 
-from tests import builds, matrix
+from tests import builds, kunit, matrix
 
 KERNELS = ("baseline-arm64", "series-arm64-check")
 
@@ -11,4 +12,5 @@ def check(report):
 	if not report.check(ended.ok, "scripts/setup arm64", ended.details()):
 		return
 	if all([builds.build(report, kernel, f"{kernel} builds") for kernel in KERNELS]):
+		kunit.check_kernels(report, *KERNELS)
 		matrix.check_scenarios(report, "arm64.ini")
