@@ -46,6 +46,7 @@ class Guest:
 	icount: bool = False	# guest time counts instructions; one CPU only
 	debug: bool = False	# a kernel with lock checking and sanitizers
 	timeout: float = BOOT_TIMEOUT
+	memory_in: str = ""	# a folder for files that hold the memory, and stay
 	run: str = ""		# a static program or script to run in the guest
 	extra: tuple = ()	# more files to find under /extra in the guest
 
@@ -208,7 +209,10 @@ def qemu_command(kernel, guest, accel):
 
 	# reserve=off: a guest may be far larger than the host, since only its
 	# memmap is ever touched
-	backend = "memory-backend-ram,id=m{},size={},reserve=off"
+	backend = "memory-backend-ram,id=m{0},size={1},reserve=off"
+	if guest.memory_in:
+		backend = ("memory-backend-file,id=m{0},size={1},reserve=off,share=on,"
+			   f"mem-path={guest.memory_in}/node{{0}}")
 	nodes = guest.nodes or ((guest.cpus, guest.memory),)
 	total = sum(parse_size(memory) for _, memory in nodes if memory)
 	command += ["-m", f"{total >> 20}M"]
