@@ -189,7 +189,7 @@ def qemu_command(kernel, guest, accel):
 		   "-chardev", "stdio,id=console,signal=off",
 		   "-serial", "chardev:console"]
 	append = [f"console={architecture.console}", "nokaslr", "printk.time=1", "printk.devkmsg=on",
-		  "panic=-1", "oops=panic"]
+		  "panic=-1", "oops=panic", architecture.append]
 	if guest.icount:
 		# One instruction takes one nanosecond. The rest is what would
 		# differ from run to run: random numbers, the date, and a guest's

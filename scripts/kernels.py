@@ -22,7 +22,8 @@ class Architecture:
 	cpu: str
 	debug_cpu: str		# for kernels with sanitizers
 	console: str
-	icount_append: str	# what counting instructions takes of the kernel
+	append: str		# what the kernel has to be told in QEMU
+	icount_append: str	# and when instructions are counted
 	busybox: tuple		# a static one, the first of these that is there
 	setup: str		# the task of scripts/setup that brings these tools
 	# The kernel in its guest's memory, without KASLR: where it is, and the
@@ -41,7 +42,9 @@ ARCHITECTURES = {
 		# the guest ends in a double fault. KASAN and five-level page tables
 		# print a splat on the unpatched kernel.
 		cpu="max,cx16=off", debug_cpu="max,cx16=off,la57=off",
-		console="ttyS0", icount_append="tsc_early_khz=1000000",
+		# The kernel looks for ticks within 10 ms, which a busy host may miss
+		console="ttyS0", append="no_timer_check",
+		icount_append="tsc_early_khz=1000000",
 		busybox=("/bin/busybox", "/usr/bin/busybox"), setup="boot",
 		image_at=16 << 20,
 		image_symbols=("_text", "__end_of_kernel_reserve")),
@@ -53,7 +56,7 @@ ARCHITECTURES = {
 		qemu=("qemu-system-aarch64", "-machine", "virt,gic-version=3"),
 		# As fast as "max", and the same in each version of QEMU
 		cpu="neoverse-n1", debug_cpu="neoverse-n1",
-		console="ttyAMA0", icount_append="",
+		console="ttyAMA0", append="", icount_append="",
 		busybox=(BUILD / "arm64/bin/busybox",), setup="arm64",
 		image_at=1 << 30,
 		image_symbols=("_text", "_end")),
