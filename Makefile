@@ -2,14 +2,14 @@
 # Each target calls one script; variables on the command line reach it through
 # the environment.
 
-.PHONY: help tree refresh check mbox build boot bench measure test clean
+.PHONY: help tree refresh check mbox build boot bench measure test torture clean
 .NOTPARALLEL:
 
 help:
 	@echo 'make measure   boot stock, baseline and series, and compare them'
 	@echo '                 DMESG="before.txt after.txt"  compare dmesg files instead'
 	@echo 'make test      build and run every test; ends with "N passed, N failed"'
-	@echo '                 FULL=1  the long parts too: arm64, KASAN'
+	@echo '                 FULL=1  the long parts too: arm64, KASAN, torture'
 	@echo '                 ONLY="queue matrix"  only these parts'
 	@echo
 	@echo 'make tree      make build/linux: the base, then one commit per patch'
@@ -22,9 +22,10 @@ help:
 	@echo 'make build     build the kernels      KERNEL="stock baseline series-arm64"'
 	@echo 'make boot      boot one in QEMU       KERNEL=series MEM=64G CPUS=2 APPEND="..."'
 	@echo 'make bench     time page init on real memory (part of make measure)'
+	@echo 'make torture   many jobs at once, for long     JOBS=1000000 KERNEL="series-kasan"'
 	@echo 'make clean     remove what was built; keeps build/linux and the base tarball'
 	@echo
 	@echo 'NO_INSTALL=1 with any of them: list missing Debian packages, install none.'
 
-tree refresh check mbox build boot bench measure test clean:
+tree refresh check mbox build boot bench measure test torture clean:
 	@scripts/$@

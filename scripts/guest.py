@@ -31,6 +31,9 @@ from common import BUILD, LINUX, ROOT, Failure, explain, relative
 REACHED_INIT = "padata-mt: init reached"
 DONE = "padata-mt: done"
 
+# First and last lines of what the kernel reports in many lines
+REPORTS = {"[ cut here ]": "[ end trace", "BUG: KCSAN:": "=========="}
+
 BOOT_TIMEOUT = 120
 KVM_TRIAL_TIMEOUT = 20
 LAST_LINES = 15
@@ -421,12 +424,27 @@ def any_line(lines, text):
 
 @functools.cache
 def console_patterns():
-	patterns = {"deny": [], "allow": []}
+	patterns = {"deny": [], "allow": [], "only": []}
 	for line in (ROOT / "scripts/console-patterns").read_text().splitlines():
 		if line and not line.startswith("#"):
 			kind, pattern = line.split(None, 1)
 			patterns[kind].append(re.compile(pattern))
 	return patterns
+
+
+def is_of_others(report):
+	"""A report of KCSAN in which none of the "only" patterns is found, the
+	stacks of interrupts left out: what they interrupt has no part in it."""
+	if "BUG: KCSAN:" not in report[0]:
+		return False
+	interrupt = False
+	for line in report:
+		if found := re.search(r" by (task|interrupt)\b", line):
+			interrupt = found[1] == "interrupt"
+		if not interrupt and any(only.search(line)
+					 for only in console_patterns()["only"]):
+			return False
+	return True
 
 
 def complaints(lines):
@@ -435,7 +453,7 @@ def complaints(lines):
 	found = []
 	for report in reports(lines):
 		if any(allow.search(line) for allow in patterns["allow"]
-		       for line in report):
+		       for line in report) or is_of_others(report):
 			continue
 		denied = [line for line in report
 			  if any(deny.search(line) for deny in patterns["deny"])]
@@ -444,16 +462,19 @@ def complaints(lines):
 
 
 def reports(lines):
-	"""Lines, a warning from "cut here" to "end trace" being taken as one."""
-	report = []
+	"""Lines, those from a first to a last one of REPORTS being taken as one."""
+	report, end = [], None
 	for line in lines:
-		if report and "[ cut here ]" in line:
+		begins = next((last for first, last in REPORTS.items() if first in line),
+			      None)
+		if report and begins:
 			yield report
 			report = []
 		report.append(line)
-		if "[ cut here ]" not in report[0] or "[ end trace" in line:
+		end = begins or end
+		if not end or not begins and end in line:
 			yield report
-			report = []
+			report, end = [], None
 	if report:
 		yield report
 

@@ -63,13 +63,15 @@ ARCHITECTURES = {
 }
 
 # Each is the fragment of its name, laid over kernel/configs/padata_mt.config
-VARIANTS = ("-debug", "-off", "-kasan", "-check")
+VARIANTS = ("-debug", "-off", "-kasan", "-kcsan", "-check")
 # Kernels with these need a guest to suit them
-SANITIZERS = ("-debug", "-kasan")
+SANITIZERS = ("-debug", "-kasan", "-kcsan")
 # Options that only some trees have: which, its fragment, and the variants with it
 OPTIONAL = (
 	("PADATA_KUNIT_TEST", "kernel/configs/padata_mt_kunit.config",
-	 ("", "-debug", "-kasan", "-check")),
+	 ("", "-debug", "-kasan", "-kcsan", "-check")),
+	("PADATA_TORTURE_TEST", "kernel/configs/padata_mt_torture.config",
+	 ("-debug", "-kasan", "-kcsan")),
 	("DEFERRED_STRUCT_PAGE_INIT_CHECK", "kernel/configs/padata_mt_check.config",
 	 ("-debug", "-kasan", "-check")),
 )
