@@ -63,7 +63,7 @@ ARCHITECTURES = {
 }
 
 # Each is the fragment of its name, laid over kernel/configs/padata_mt.config
-VARIANTS = ("-debug", "-off", "-kasan", "-kcsan", "-check")
+VARIANTS = ("-debug", "-off", "-kasan", "-kcsan", "-check", "-bench")
 # Kernels with these need a guest to suit them
 SANITIZERS = ("-debug", "-kasan", "-kcsan")
 # Options that only some trees have: which, its fragment, and the variants with it
@@ -74,7 +74,12 @@ OPTIONAL = (
 	 ("-debug", "-kasan", "-kcsan")),
 	("DEFERRED_STRUCT_PAGE_INIT_CHECK", "kernel/configs/padata_mt_check.config",
 	 ("-debug", "-kasan", "-check")),
+	("PADATA_BENCH", "kernel/configs/padata_mt_bench.config", ("-bench",)),
 )
+# Sources of this checkout that a variant's tree has beside its own, each
+# compiled in: {variant: {file in the kernel tree: file here}}
+ADDED = {"-bench": {"kernel/padata_boot_bench.c":
+		    "scripts/engine-bench/padata_boot_bench.c"}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,6 +106,11 @@ class Name:
 		"""(option, file) of those to add where the tree has the option."""
 		return [(symbol, path) for symbol, path, variants in OPTIONAL
 			if self.variant in variants]
+
+	@property
+	def added(self):
+		"""{file in the kernel tree: file here} of sources to compile in."""
+		return ADDED.get(self.variant, {})
 
 	@property
 	def sanitizers(self):

@@ -10,6 +10,7 @@ import re
 import statistics
 
 import plots
+import run_time
 from common import plural
 from plots import number, size_name
 
@@ -151,7 +152,8 @@ def table(results):
 	for head, *cells in per_page_rows(results, ends):
 		lines.append(f"{'  ' + head if head else 'For each struct page':34}"
 			     + "".join(f"{cell:>9}" for cell in cells))
-	return "\n".join(line.rstrip() for line in lines + many_cpus_lines(results))
+	return "\n".join(line.rstrip() for line in lines + many_cpus_lines(results)
+			 + run_time_lines(results))
 
 
 def many_cpus_lines(results):
@@ -165,6 +167,21 @@ def many_cpus_lines(results):
 		said = guest["took_part"] is not None
 		lines[-1] += (f"  {nodes}: {guest['took_part']:>2}, {guest['imbalance']:.2f}"
 			      if said else f"  {nodes}: not said")
+	return lines
+
+
+def run_time_lines(results):
+	"""What multithreaded jobs cost and how they behave, in a few lines."""
+	lines = [f"{'Multithreaded jobs at run time':56}{'':>14} {'goal':>8}"]
+	lines += [f"  {what:54}{figure:>14} {goal:>8}"
+		  for what, figure, goal in run_time.short_rows(results["run_time"])]
+	head, *body = run_time.chunk_rows(results["run_time"])
+	# Without a second CPU nothing is handed out
+	body = [row for row in body if set(row[1:]) != {"-"}]
+	lines.append(f"{'Handing out a chunk, ns':34}"
+		     + "".join(f"{plural(row[0], 'CPU'):>9}" for row in body))
+	lines += [f"{'  ' + head[column]:34}" + "".join(f"{row[column]:>9}" for row in body)
+		  for column in range(1, len(head))]
 	return lines
 
 
@@ -384,6 +401,16 @@ def on_many_cpus(results):
 			   many_cpus_rows(results), text=(0, 3))]
 
 
+def at_run_time(results):
+	found = results["run_time"]
+	head, *body = run_time.chunk_rows(found)
+	return [heading("Multithreaded jobs at run time"),
+		html_table(["", "measured", "goal"],
+			   [*run_time.cost_rows(found), *run_time.limit_rows(found)]),
+		run_time.about(),
+		"<h3>Handing out a chunk, ns</h3>", html_table(head, body)]
+
+
 def on_large_machines(results, figures):
 	parts = [heading("Large machines: models"), ABOUT_SCALE]
 	for name, model in results["scale"].items():
@@ -447,7 +474,8 @@ def page(results, figures, logs):
 	if "machine" in results:
 		parts += [intro(results), *comparisons(results), *timed(results, figures),
 			  *counted(results, figures), *on_real_memory(results, figures),
-			  *on_many_cpus(results), *on_large_machines(results, figures)]
+			  *on_many_cpus(results), *at_run_time(results),
+			  *on_large_machines(results, figures)]
 	else:
 		parts += [*timed(results, figures), *nodes(results)]
 	parts += how_made(results)

@@ -9,6 +9,7 @@ from pathlib import Path
 import dmesg
 import intervals
 import report as pages
+import run_time
 from common import Failure
 
 # What kernels print, and what is to be read from it: for each node its
@@ -92,6 +93,19 @@ RESULTS = {
 		      {"cpus": 4, "nodes": 2, "took_part": 3, "imbalance": 1.25,
 		       "by_node": {0: {"pages": 8, "local_cpus": 2, "other_cpus": 0},
 				   1: {"pages": 8, "local_cpus": 1, "other_cpus": 1}}}],
+	"run_time": {
+		"small_job": 87,
+		"jobs": {"stock-bench": [4000, 5000, 8000],
+			 "series-bench": [2000, 3000, 2000]},
+		"chunks": {1: {"stock-bench": None, "series-bench": None},
+			   2: {"stock-bench": 70, "series-bench": 40},
+			   16: {"stock-bench": 110, "series-bench": 1234}},
+		"contended": {"cpus": 2, "job_ratio": [0.9, 1.04, 1.5],
+			      "hogs_loss": [0.01, 0.034, -0.2]},
+		"quota": {"own cgroup": 1.004, "its parent": 3.9},
+		"isolated": {"isolcpus": {"isolated": 3, "others": 12},
+			     "nohz-full": {"isolated": 0, "others": 8}},
+		"goals": run_time.GOALS},
 	"scale": {"published": {"machine": MACHINE, "runs": RUNS}},
 }
 # As they should read, on the terminal ...
@@ -102,13 +116,22 @@ TABLE = ["16G series 1.00 1.00..3.00 0.25 1.00 0.25",
 	 "series to fill, real memory, 16 threads 1.00 (1.00..1.00) 1.15",
 	 "instructions, whole boot to init 42.00 42.00 14.00 19",
 	 "ns in real memory, 16 threads 2.00 0.50 0.50",
-	 "series with 4 CPUs 1 node: not said 2 nodes: 3, 1.25"]
+	 "series with 4 CPUs 1 node: not said 2 nodes: 3, 1.25",
+	 "small job, instructions beyond thread_fn 87 100",
+	 "empty job with helpers, ns (ratio to stock) 2000 (0.50) 1",
+	 "job beside CPU hogs, ratio multi/single 1.04 1.05",
+	 "what the hogs lose to its helpers 1.0 % 5 %",
+	 "CPUs used with a quota of 1, most (its parent) 3.90 1.1",
+	 "chunks on CPUs isolated in 2 ways (on others) 3 (20) 0",
+	 "stock 70 110", "series 40 1234"]
 # ... and on the page
 PAGE = ["&lt;CPU&gt;", "one … another adds 1.50 - 1.25", "all the rest 2.50 4.00 2.75",
 	"16G baseline 8.00 8.00..8.00 1.60 (1.33..2.00) 1",
 	"series 16 threads 0.50 128.0",
 	"4 CPUs, 2 nodes 3 1.25 node 0: 2 of its own, 0 others; "
 	"node 1: 1 of its own, 1 others",
+	"CPUs used with a quota of 1, own cgroup 1.00 1.1",
+	"chunks on isolated CPUs, isolcpus (on others) 3 (12) 0", "1 - - 2 70 40",
 	"512 threads do 64 TiB 512 times as fast as one"]
 
 

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What multithreaded jobs cost, and how they behave on a busy machine.
+
+Called by scripts/measure. The guests of the limits are those of the part
+"limits" of scripts/test.
+"""
+
+import re
+import statistics
+import subprocess
+
+import job_guests
+from common import BUILD, Failure, relative
+
+KERNELS = ("stock-bench", "series-bench")
+SERIES = KERNELS[1]
+
+GOALS = {"small_job": 100, "job": 1, "hogs": 0.05, "contended_job": 1.05,
+	 "quota": 1.1, "isolated": 0}
+
+# Each once, beside the rounds with all CPUs of the host
+CHUNK_CPUS = (1, 2, 4, 8, 16)
+ROUNDS = 5
+JOBS, CHUNK_JOBS = 1000, 200
+
+# With enough of them some meet no timer interrupt, and so take the least
+SMALL_JOBS = 2000
+SMALL = f"jobs={SMALL_JOBS} size=1"
+
+# Emulated in turns by one CPU of the host: more of them only take longer
+HOG_CPUS = 2
+
+# 1 s of computing, in chunks of 1 ms or more
+LONG = "size=20000 work_ns=50000 min_chunk=20"
+QUOTAS = {"own": "own cgroup", "ancestor": "its parent",
+	  "same": "own cgroup, as_caller"}
+QUOTA_SCRIPT = f"""
+group own cpu.max "{job_guests.QUOTA}"
+enter own
+job own {LONG}
+group parent cpu.max "{job_guests.QUOTA}"
+group parent/child
+enter parent/child
+job ancestor {LONG}
+enter own
+job same {LONG} as_caller=1
+"""
+
+SMALL_SCRIPT = f"""
+job warm-up {SMALL}
+job direct {SMALL} direct=1
+job padata {SMALL}
+"""
+
+
+def plan(cores):
+	"""About how many seconds each boot takes, in the order of measure()."""
+	return ([3] + [2] * ROUNDS * len(KERNELS)
+		+ [2 + cpus / 2 for cpus in CHUNK_CPUS for _ in KERNELS]
+		+ [40, 15] + [8] * len(isolating()))
+
+
+def isolating():
+	"""The scenarios of isolated CPUs, by name."""
+	return {name: scenario for name, scenario in job_guests.SCENARIOS.items()
+		if "many" in scenario.expected}
+
+
+def measure(boot, cores):
+	"""All figures. boot(kernel, settings, name) gives the lines of a console."""
+	return {
+		"small_job": small_job(boot),
+		"jobs": job_costs(boot, cores),
+		"chunks": chunk_costs(boot),
+		"contended": contended(boot),
+		"quota": quotas(boot),
+		"isolated": isolated(boot),
+		"goals": GOALS,
+	}
+
+
+# ---- what a job costs ------------------------------------------------------
+
+def small_job(boot):
+	"""Instructions that padata adds to one call of thread_fn."""
+	strings = job_guests.settings("small", SMALL_SCRIPT, cpus=1)
+	lines = boot(SERIES, strings | {"icount": "yes"}, "run-time-small-job")
+	found = job_guests.results(lines)
+	return of(found, "padata", "wall_min_ns") - of(found, "direct", "wall_min_ns")
+
+
+def of(results, job, what):
+	try:
+		return results[job][what]
+	except KeyError:
+		raise Failure(f"the guest's console has no {what} of its job '{job}'"
+			      ) from None
+
+
+def engine(boot, kernel, cpus, jobs, name):
+	"""{"job": ns, "chunk": ns or None} from padata_boot_bench."""
+	lines = boot(kernel, {"memory": "1G", "cpus": str(cpus), "timeout": "300",
+			      "append": f"padata_boot_bench.jobs={jobs}"},
+		     f"run-time-{name}-{kernel}")
+	text = "\n".join(lines)
+	found = {what: re.search(rf"padata_boot_bench: threads {cpus} {what} (\S+)", text)
+		 for what in ("job", "chunk")}
+	if not all(found.values()):
+		raise Failure(f"{kernel} with {cpus} CPUs printed no result of its bench")
+	return {what: None if match[1] == "none" else int(match[1])
+		for what, match in found.items()}
+
+
+def job_costs(boot, cores):
+	"""{kernel: [ns of a job with helpers and nothing to do, each round]}"""
+	found = {kernel: [] for kernel in KERNELS}
+	for number in range(1, ROUNDS + 1):
+		for kernel in KERNELS:
+			found[kernel].append(engine(boot, kernel, max(cores, 2), JOBS,
+						    f"jobs-{number}")["job"])
+	return found
+
+
+def chunk_costs(boot):
+	"""{CPUs: {kernel: ns between two chunks of a thread, or None}}"""
+	return {cpus: {kernel: engine(boot, kernel, cpus, CHUNK_JOBS,
+				      f"chunks-{cpus}")["chunk"]
+		       for kernel in KERNELS}
+		for cpus in CHUNK_CPUS}
+
+
+# ---- on a busy machine -----------------------------------------------------
+
+def contended(boot):
+	"""A job beside a hog for each CPU: with one thread, and with many."""
+	program = BUILD / "jobs/contend"
+	source = job_guests.PLACE / "contend.c"
+	program.parent.mkdir(parents=True, exist_ok=True)
+	made = subprocess.run(["gcc", "-static", "-O2", "-Wall", "-Wextra", "-o", program,
+			       source], text=True, capture_output=True)
+	if made.returncode:
+		raise Failure(f"{relative(source)} does not build: "
+			      + made.stderr.strip().splitlines()[0])
+	cpus = HOG_CPUS
+	# Guest time that counts instructions, of all CPUs together, is the same on
+	# a host that is busy with other things
+	lines = boot(SERIES, {"memory": "1G", "cpus": str(cpus), "timeout": "600",
+			      "icount": "yes", "run": str(program)},
+		     "run-time-contended")
+	rounds = [(int(match[1]), int(match[2]), int(match[3])) for match in map(
+		re.compile(r"contend: threads (\d+) job (\d+) ns hogs (\d+) turns").search,
+		lines) if match]
+	if len(rounds) < 2 or len(rounds) % 2:
+		raise Failure("the guest with hogs did not print its rounds")
+	pairs = list(zip(rounds[::2], rounds[1::2]))
+	return {"cpus": cpus,
+		"job_ms": {"single": [single[1] / 1e6 for single, _ in pairs],
+			   "multi": [multi[1] / 1e6 for _, multi in pairs]},
+		"job_ratio": [multi[1] / single[1] for single, multi in pairs],
+		# In the same time
+		"hogs_loss": [1 - (multi[2] / multi[1]) / (single[2] / single[1])
+			      for single, multi in pairs]}
+
+
+def quotas(boot):
+	"""{which cgroup has a quota of one CPU: CPUs that a job took}"""
+	strings = job_guests.settings("quota", QUOTA_SCRIPT) | {"timeout": "300"}
+	found = job_guests.results(boot(SERIES, strings, "run-time-quota"))
+	return {where: of(found, job, "cpu_ns") / of(found, job, "wall_ns")
+		for job, where in QUOTAS.items()}
+
+
+def isolated(boot):
+	"""{way: {"isolated": chunks of helpers there, "others": elsewhere}}"""
+	found = {}
+	for name, scenario in isolating().items():
+		strings = job_guests.settings(name, scenario.script,
+					      append=scenario.append)
+		jobs = job_guests.results(boot(SERIES, strings, f"run-time-{name}"))
+		counts = {"isolated": 0, "others": 0}
+		for job in ("two", "many", "two-same", "many-same"):
+			of(jobs, job, "chunks")
+			for cpu, chunks in job_guests.helpers(jobs[job]).items():
+				where = ("isolated" if cpu in job_guests.ISOLATED
+					 else "others")
+				counts[where] += chunks
+		found[name] = counts
+	return found
+
+
+# ---- showing it ------------------------------------------------------------
+
+def median(values):
+	return statistics.median(values)
+
+
+def cost_rows(figures):
+	"""What it is, the figure, the goal: each as text."""
+	goals = figures["goals"]
+	jobs = figures["jobs"]
+	stock, series = (jobs[kernel] for kernel in KERNELS)
+	ratio = median([ours / theirs for ours, theirs in zip(series, stock)])
+	busy = figures["contended"]
+	yield ["small job, instructions beyond thread_fn", f"{figures['small_job']}",
+	       f"{goals['small_job']}"]
+	yield ["empty job with helpers, ns (ratio to stock)",
+	       f"{median(series):.0f} ({ratio:.2f})", f"{goals['job']}"]
+	yield ["job beside CPU hogs, ratio multi/single",
+	       f"{median(busy['job_ratio']):.2f}", f"{goals['contended_job']}"]
+	yield ["what the hogs lose to its helpers",
+	       f"{100 * median(busy['hogs_loss']):.1f} %", f"{100 * goals['hogs']:.0f} %"]
+
+
+def limit_rows(figures):
+	goals = figures["goals"]
+	for name, cpus in figures["quota"].items():
+		yield [f"CPUs used with a quota of 1, {name}", f"{cpus:.2f}",
+		       f"{goals['quota']}"]
+	for name, counts in figures["isolated"].items():
+		yield [f"chunks on isolated CPUs, {name} (on others)",
+		       f"{counts['isolated']} ({counts['others']})",
+		       f"{goals['isolated']}"]
+
+
+def short_rows(figures):
+	"""The same on a terminal: the worst of those that are alike."""
+	yield from cost_rows(figures)
+	quota, goals = figures["quota"], figures["goals"]
+	worst = max(quota, key=quota.get)
+	yield [f"CPUs used with a quota of 1, most ({worst})", f"{quota[worst]:.2f}",
+	       f"{goals['quota']}"]
+	counts = figures["isolated"].values()
+	yield [f"chunks on CPUs isolated in {len(counts)} ways (on others)",
+	       f"{sum(count['isolated'] for count in counts)} "
+	       f"({sum(count['others'] for count in counts)})", f"{goals['isolated']}"]
+
+
+def chunk_rows(figures):
+	"""The head, then for each number of CPUs what handing out a chunk costs."""
+	yield ["CPUs of the guest", *(kernel.removesuffix("-bench") for kernel in KERNELS)]
+	for cpus, found in figures["chunks"].items():
+		yield [f"{cpus}", *("-" if found[kernel] is None else f"{found[kernel]}"
+				    for kernel in KERNELS)]
+
+
+ABOUT = """
+<p>A <b>small job</b> is one that is too small to split. Its instructions are those
+that <code>padata_do_multithreaded()</code> takes more than a direct call of the
+thread function, in a guest whose time counts instructions. The <b>empty job</b> has
+helpers and nothing to do; it and the hand-out of chunks are timed by one source,
+<code>scripts/engine-bench/padata_boot_bench.c</code>, that is compiled into the
+stock kernel and the series' own and runs at the end of boot, where stock still has
+its engine. Handing out is the time of one thread between the end of a chunk and the
+start of its next, less that of reading the clock; a guest with one CPU does a job
+in one call. Guests with more CPUs than this machine are emulated by fewer, which
+take turns: their threads are rarely at the same cursor at the same moment.</p>
+<p><b>Beside CPU hogs</b>: programs that count their turns, one on each of {hog_cpus}
+CPUs, while a job runs in turn with one thread and with as many as there are CPUs. What
+the hogs lose is by comparison with the same time beside the job with one thread: the
+caller is an ordinary thread and takes its share in both. The time is guest time that
+counts instructions, with CPUs that take turns, so that what else this machine does has
+no part in it.</p>
+<p><b>Quota</b>: CPU time of all threads of a job over the time it took, in a guest of
+{cpus} CPUs, where cpu.max gives the caller's cgroup or its parent one CPU. <b>Isolated
+CPUs</b>: two of {cpus}, by each of three ways; the chunks are those that helpers did,
+for the caller itself may run where its affinity lets it.</p>"""
+
+
+def about():
+	return ABOUT.format(cpus=job_guests.CPUS, hog_cpus=HOG_CPUS)
