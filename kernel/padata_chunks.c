@@ -5,7 +5,8 @@
  * All threads of a job take chunks from the cursor of a range until none is
  * left, and then go on with another range, the nearest that has some left.  A
  * cursor moves by compare-and-exchange, so no thread ever waits for another to
- * take its chunk.
+ * take its chunk; except where only the job's next_fn knows what a number of units
+ * on is, as the end of one chunk has to be found before the next can begin.
  *
  * Chunks are guided: each is a fixed share of what is left, so they start large
  * and shrink as the work runs out.  That takes few chunks, and still lets the
@@ -13,8 +14,13 @@
  * the job allows.
  */
 
+#include <linux/errno.h>
+#include <linux/llist.h>
 #include <linux/minmax.h>
+#include <linux/mutex.h>
+#include <linux/sched/signal.h>
 #include <linux/topology.h>
+#include <trace/events/padata.h>
 
 #include "padata_internal.h"
 
@@ -29,7 +35,8 @@
 /**
  * padata_chunks_init - get the chunks of a job ready to be handed out
  * @chunks: What to initialize.
- * @job: The job, which has been found valid and is not empty.
+ * @job: The job, which has been found valid and is not empty.  The calling task
+ *	 is its caller.
  * @nr_threads: How many threads will work on it; each of them, and each one
  *		that was counted but never came, has to be taken back by one call
  *		of padata_chunks_leave().
@@ -45,12 +52,22 @@ void padata_chunks_init(struct padata_chunks *chunks,
 	chunks->whole.node = NUMA_NO_NODE;
 	chunks->ranges = job->nr_ranges ? job->ranges : &chunks->whole;
 	chunks->nr_ranges = job->nr_ranges ? job->nr_ranges : 1;
-	for (i = 0; i < chunks->nr_ranges; i++)
-		atomic_long_set(&chunks->ranges[i].handed_out, 0);
+	for (i = 0; i < chunks->nr_ranges; i++) {
+		struct padata_mt_range *range = &chunks->ranges[i];
 
+		atomic_long_set(&range->handed_out, 0);
+		range->stopped_at = range->size;
+		range->position = range->start;
+	}
+
+	if (job->next_fn)
+		mutex_init(&chunks->next_lock);
+	chunks->caller = job->killable ? current : NULL;
 	chunks->min_chunk = max(job->min_chunk, 1UL);
+	chunks->max_chunk = padata_mt_max_chunk(job);
 	chunks->divisor = (unsigned long)nr_threads * CHUNKS_PER_THREAD;
 	atomic_set(&chunks->first_error, 0);
+	init_llist_head(&chunks->failed);
 	atomic_set(&chunks->threads, nr_threads);
 }
 
@@ -58,7 +75,8 @@ void padata_chunks_init(struct padata_chunks *chunks,
 static unsigned long padata_chunk_size(const struct padata_chunks *chunks,
 				       unsigned long start, unsigned long left)
 {
-	unsigned long size = max(left / chunks->divisor, chunks->min_chunk);
+	unsigned long size = clamp(left / chunks->divisor, chunks->min_chunk,
+				   chunks->max_chunk);
 	unsigned long to_boundary;
 
 	if (size >= left)
@@ -80,20 +98,23 @@ static unsigned long padata_range_left(const struct padata_mt_range *range)
 /* Take the next chunk of @range.  False when there is none. */
 static bool padata_range_take(const struct padata_chunks *chunks,
 			      struct padata_mt_range *range,
-			      unsigned long *start, unsigned long *end)
+			      struct padata_chunk *chunk)
 {
 	long handed_out = atomic_long_read(&range->handed_out);
-	unsigned long left, size;
+	unsigned long left;
 	long next;
 
+	chunk->range = range;
 	do {
-		left = range->size - (unsigned long)handed_out;
+		chunk->offset = (unsigned long)handed_out;
+		left = range->size - chunk->offset;
 		if (!left)
 			return false;
 
-		*start = range->start + (unsigned long)handed_out;
-		size = padata_chunk_size(chunks, *start, left);
-		next = (long)((unsigned long)handed_out + size);
+		chunk->size = padata_chunk_size(chunks,
+						range->start + chunk->offset,
+						left);
+		next = (long)(chunk->offset + chunk->size);
 
 		/*
 		 * Relaxed: only the value counts.  The job was written before
@@ -102,8 +123,34 @@ static bool padata_range_take(const struct padata_chunks *chunks,
 		 */
 	} while (!atomic_long_try_cmpxchg_relaxed(&range->handed_out,
 						  &handed_out, next));
-	*end = *start + size;
+	chunk->start = range->start + chunk->offset;
+	chunk->end = chunk->start + chunk->size;
 	return true;
+}
+
+/* The same where positions take the place of units. */
+static bool padata_range_take_next(struct padata_chunks *chunks,
+				   struct padata_mt_range *range,
+				   struct padata_chunk *chunk)
+{
+	const struct padata_mt_job *job = chunks->job;
+	bool taken;
+
+	/*
+	 * The cursor could do without, as an error may move it at any time; but
+	 * chunks have to get their positions in the order in which they were
+	 * taken.
+	 */
+	mutex_lock(&chunks->next_lock);
+	taken = padata_range_take(chunks, range, chunk);
+	if (taken) {
+		chunk->start = range->position;
+		chunk->end = job->next_fn(chunk->start, chunk->size,
+					  job->fn_arg);
+		range->position = chunk->end;
+	}
+	mutex_unlock(&chunks->next_lock);
+	return taken;
 }
 
 /*
@@ -146,38 +193,56 @@ padata_next_range(const struct padata_chunks *chunks,
 /* Take the next chunk for @thread.  False when there is none. */
 static bool padata_chunks_take(struct padata_chunks *chunks,
 			       struct padata_thread *thread,
-			       unsigned long *start, unsigned long *end)
+			       struct padata_chunk *chunk)
 {
-	while (!thread->range ||
-	       !padata_range_take(chunks, thread->range, start, end)) {
+	const bool by_position = chunks->job->next_fn;
+
+	for (;;) {
+		struct padata_mt_range *range = thread->range;
+
+		if (range && (by_position ?
+			      padata_range_take_next(chunks, range, chunk) :
+			      padata_range_take(chunks, range, chunk)))
+			return true;
+
 		/* Others may empty it first, but each time there are fewer. */
 		thread->range = padata_next_range(chunks, thread);
 		if (!thread->range)
 			return false;
 	}
-	return true;
 }
 
-static void padata_chunks_stop(struct padata_chunks *chunks, int err)
+static void padata_chunks_fail(struct padata_chunks *chunks,
+			       struct padata_chunk *failed, int err)
 {
 	unsigned int i;
 
 	/*
-	 * Both relaxed, for padata_chunks_leave() orders them before the read
-	 * in padata_chunks_error().
+	 * All of this is relaxed as far as it can be, for padata_chunks_leave()
+	 * orders it before what padata_chunks_error() and padata_chunks_undo()
+	 * read.
 	 */
-	atomic_cmpxchg_relaxed(&chunks->first_error, 0, err);
+	if (!atomic_cmpxchg_relaxed(&chunks->first_error, 0, err))
+		trace_padata_mt_error(chunks->job, err);
 
 	/*
 	 * Everything is handed out now.  A thread that is about to take a chunk
 	 * has not yet moved the cursor, or moved it before this; in the first
 	 * case its compare-and-exchange fails and it finds nothing left.
+	 *
+	 * Of several threads that fail, only the first to get to a cursor learns
+	 * how far it had come, and then it is the only one to write that down.
 	 */
 	for (i = 0; i < chunks->nr_ranges; i++) {
 		struct padata_mt_range *range = &chunks->ranges[i];
+		long handed_out = atomic_long_xchg_relaxed(&range->handed_out,
+							   (long)range->size);
 
-		atomic_long_set(&range->handed_out, (long)range->size);
+		if ((unsigned long)handed_out != range->size)
+			range->stopped_at = (unsigned long)handed_out;
 	}
+
+	llist_add(&failed->node, &chunks->failed);
 }
 
 /**
@@ -185,9 +250,9 @@ static void padata_chunks_stop(struct padata_chunks *chunks, int err)
  * @chunks: The chunks.
  * @thread: The calling thread, the same each time.
  *
- * An error ends the job: once it is recorded no chunk is handed out, while
- * those that were handed out before run to their end.  Of several errors the
- * one that was recorded first counts.
+ * An error ends the job: no thread is handed a chunk after one of them has come
+ * back from this with an error, while chunks that were handed out before run to
+ * their end.  Of several errors the one that was recorded first counts.
  *
  * Context: Whatever thread_fn needs.  Any number of threads at once.
  * Return: False when there was no chunk left to take, else true.
@@ -196,15 +261,24 @@ bool padata_chunks_do_one(struct padata_chunks *chunks,
 			  struct padata_thread *thread)
 {
 	const struct padata_mt_job *job = chunks->job;
-	unsigned long start, end;
+	struct padata_chunk chunk;
 	int err;
 
-	if (!padata_chunks_take(chunks, thread, &start, &end))
+	if (!padata_chunks_take(chunks, thread, &chunk))
 		return false;
 
-	err = job->thread_fn(start, end, job->fn_arg);
-	if (unlikely(err))
-		padata_chunks_stop(chunks, err);
+	thread->nr_chunks++;
+
+	/* A chunk that is not begun needs no more undoing than one that failed. */
+	if (chunks->caller && fatal_signal_pending(chunks->caller))
+		err = -EINTR;
+	else
+		err = job->thread_fn(chunk.start, chunk.end, job->fn_arg);
+	trace_padata_mt_chunk(job, chunk.start, chunk.end, err);
+	if (unlikely(err)) {
+		thread->failed = chunk;
+		padata_chunks_fail(chunks, &thread->failed, err);
+	}
 
 	return true;
 }
@@ -234,4 +308,67 @@ bool padata_chunks_leave(struct padata_chunks *chunks)
 int padata_chunks_error(struct padata_chunks *chunks)
 {
 	return atomic_read(&chunks->first_error);
+}
+
+/* The first chunk of @range to have failed that is not before @offset. */
+static struct padata_chunk *
+padata_next_failed(struct padata_chunks *chunks,
+		   const struct padata_mt_range *range, unsigned long offset)
+{
+	struct padata_chunk *chunk, *first = NULL;
+
+	llist_for_each_entry(chunk, chunks->failed.first, node) {
+		if (chunk->range == range && chunk->offset >= offset &&
+		    (!first || chunk->offset < first->offset))
+			first = chunk;
+	}
+	return first;
+}
+
+static void padata_run_undo(const struct padata_mt_job *job,
+			    unsigned long start, unsigned long end)
+{
+	trace_padata_mt_undo(job, start, end);
+	job->undo_fn(start, end, job->fn_arg);
+}
+
+/* All that was handed out is finished, but for what failed. */
+static void padata_range_undo(struct padata_chunks *chunks,
+			      const struct padata_mt_range *range)
+{
+	const struct padata_mt_job *job = chunks->job;
+	unsigned long offset = 0, start = range->start;
+	struct padata_chunk *failed;
+	unsigned long end;
+
+	while ((failed = padata_next_failed(chunks, range, offset))) {
+		if (failed->offset != offset)
+			padata_run_undo(job, start, failed->start);
+		offset = failed->offset + failed->size;
+		start = failed->end;
+	}
+
+	end = job->next_fn ? range->position : range->start + range->stopped_at;
+	if (range->stopped_at != offset)
+		padata_run_undo(job, start, end);
+}
+
+/**
+ * padata_chunks_undo - undo what was finished of a job that failed
+ * @chunks: The chunks, which all threads have left.  The structures of the
+ *	    threads must still be there.
+ *
+ * Does nothing when there was no error, or when the job has no undo_fn.
+ *
+ * Context: Whatever undo_fn needs.
+ */
+void padata_chunks_undo(struct padata_chunks *chunks)
+{
+	unsigned int i;
+
+	if (!chunks->job->undo_fn || !padata_chunks_error(chunks))
+		return;
+
+	for (i = 0; i < chunks->nr_ranges; i++)
+		padata_range_undo(chunks, &chunks->ranges[i]);
 }

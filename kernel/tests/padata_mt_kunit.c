@@ -15,10 +15,11 @@
 #include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <linux/topology.h>
 #include <linux/workqueue.h>
 
-#include "../padata_internal.h"
+#include "../padata_run.h"
 
 /* Only a lost helper ever takes this long. */
 #define LOST_HELPER	(60 * HZ)
@@ -333,7 +334,8 @@ static void padata_mt_bad_jobs(struct kunit *test)
 	};
 	struct padata_mt_range nowhere = { .size = 64, .node = MAX_NUMNODES };
 	struct padata_mt_range too_far = { .start = 64, .size = ULONG_MAX };
-	struct padata_mt_job bad[10];
+	/* Too large for the stack. */
+	static struct padata_mt_job bad[10];
 	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, record);
@@ -361,6 +363,42 @@ static void padata_mt_bad_jobs(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&good), 0);
 	expect_all_done_once(test, record);
+}
+
+/* Refused rather than run: whether it would sleep is a matter of luck. */
+static void padata_mt_atomic_context(struct kunit *test)
+{
+	struct record *record = kunit_kzalloc(test, sizeof(*record), GFP_KERNEL);
+	DEFINE_PADATA_MT_JOB(job,
+			     .thread_fn = record_chunk,
+			     .fn_arg = record,
+			     .size = 64,
+			     .align = 1,
+			     .max_threads = 4);
+	int in_bottom_half, without_interrupts, in_spinlock = -EINVAL;
+	DEFINE_SPINLOCK(lock);
+
+	KUNIT_ASSERT_NOT_NULL(test, record);
+	record_reset(record, &job);
+
+	local_bh_disable();
+	in_bottom_half = padata_do_multithreaded(&job);
+	local_bh_enable();
+
+	local_irq_disable();
+	without_interrupts = padata_do_multithreaded(&job);
+	local_irq_enable();
+
+	if (IS_ENABLED(CONFIG_PREEMPT_COUNT)) {
+		spin_lock(&lock);
+		in_spinlock = padata_do_multithreaded(&job);
+		spin_unlock(&lock);
+	}
+
+	KUNIT_EXPECT_EQ(test, in_bottom_half, -EINVAL);
+	KUNIT_EXPECT_EQ(test, without_interrupts, -EINVAL);
+	KUNIT_EXPECT_EQ(test, in_spinlock, -EINVAL);
+	KUNIT_EXPECT_EQ(test, atomic_read(&record->nr_chunks), 0);
 }
 
 /* An error in the first, a middle, the last chunk, with helpers and without. */
@@ -787,6 +825,7 @@ static struct kunit_case padata_mt_cases[] = {
 	KUNIT_CASE(padata_mt_size_zero_and_one),
 	KUNIT_CASE(padata_mt_huge_jobs),
 	KUNIT_CASE(padata_mt_bad_jobs),
+	KUNIT_CASE(padata_mt_atomic_context),
 	KUNIT_CASE(padata_mt_errors),
 	KUNIT_CASE(padata_mt_chunks_shrink),
 	KUNIT_CASE(padata_mt_nothing_after_error),

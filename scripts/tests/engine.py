@@ -10,7 +10,8 @@ from tests.ktap import Reader
 TESTS = "tools/testing/padata"
 # What they are built from, with the folders as in the kernel tree
 SOURCES = (TESTS, "tools/testing/shared", "tools/include", "tools/scripts",
-	   "kernel/padata*", "include/linux/padata.h")
+	   "kernel/padata*", "lib/padata*",
+	   "include/linux/padata.h")
 
 
 def check(report):

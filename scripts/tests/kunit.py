@@ -18,7 +18,8 @@ GUEST = {"nodes": "2:4G, 2:4G", "append": "kunit.enable=1", "timeout": "400"}
 # A suite that did not run is a failure, never silence
 SUITES = {
 	"baseline": ("padata_serial",),
-	"series": ("padata_serial", "padata_mt", "padata_undo"),
+	"series": ("padata_serial", "padata_mt", "padata_undo", "padata_limits",
+		   "padata_helpers", "padata_power", "padata_trace"),
 }
 
 

@@ -18,6 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <linux/sched/signal.h>
+
 #include "../../../kernel/padata_internal.h"
 
 #include "runner.h"
@@ -122,6 +124,12 @@ void meet(unsigned int *counter, unsigned int nr_threads)
 	wait_relaxed(counter, nr_threads);
 }
 
+/* Called where the kernel's mutex would sleep. */
+void wait_for_lock(const struct mutex *lock)
+{
+	sched_yield();
+}
+
 /* Called by the atomics, before each. */
 void schedule_point(void)
 {
@@ -154,6 +162,12 @@ void schedule_point(void)
 	}
 }
 
+void kill_caller(struct trial *trial)
+{
+	__atomic_store_n(&caller_task.killed, true, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&trial->nr_killed, 1, __ATOMIC_RELEASE);
+}
+
 struct chunk *note_chunk(struct trial *trial, unsigned long start,
 			 unsigned long end)
 {
@@ -166,6 +180,8 @@ struct chunk *note_chunk(struct trial *trial, unsigned long start,
 
 	if (slot >= MAX_CHUNKS)
 		slot = MAX_CHUNKS - 1;
+	if (slot + 1 == trial->kill_at_chunk)
+		kill_caller(trial);
 	chunk = &trial->chunks[slot];
 	chunk->start = start;
 	chunk->end = end;
@@ -209,6 +225,124 @@ int do_chunk(unsigned long start, unsigned long end, void *arg)
 	return 0;
 }
 
+static void undo_units(unsigned long start, unsigned long end, void *arg)
+{
+	struct trial *trial = arg;
+	unsigned long unit;
+
+	if (self.number)
+		trial->nr_strange_undos++;
+	if (__atomic_load_n(&trial->nr_at_work, __ATOMIC_RELAXED))
+		trial->nr_early_undos++;
+
+	if (trial->nr_undos < MAX_UNDOS)
+		trial->undos[trial->nr_undos] = (struct chunk){ start, end };
+	trial->nr_undos++;
+
+	/* Plain, like what the threads did. */
+	if (trial->job.size > MAX_UNITS)
+		return;
+	for (unit = start - trial->job.start;
+	     unit < end - trial->job.start && unit < MAX_UNITS; unit++)
+		trial->undone[unit] += trial->done[unit];
+}
+
+/*
+ * Jobs over a list
+ */
+
+/**
+ * struct entry - an entry of the list that takes the place of units
+ * @next: The next one, NULL for the one past the last.
+ * @index: Which it is, from 0.
+ */
+struct entry {
+	struct entry	*next;
+	unsigned long	index;
+};
+
+/* In an order unlike that of their addresses: the factors have none in common */
+#define NR_ENTRIES	(MAX_UNITS + 1)
+#define ENTRY_STEP	1000
+
+static struct entry entries[NR_ENTRIES];
+
+static struct entry *entry_at(unsigned long index)
+{
+	return &entries[index * ENTRY_STEP % NR_ENTRIES];
+}
+
+static void make_list(void)
+{
+	unsigned long index;
+
+	for (index = 0; index < NR_ENTRIES; index++) {
+		entry_at(index)->index = index;
+		entry_at(index)->next = index + 1 < NR_ENTRIES ?
+					entry_at(index + 1) : NULL;
+	}
+}
+
+static unsigned long position_of(const struct trial *trial, unsigned long unit)
+{
+	return (unsigned long)entry_at(unit - trial->job.start);
+}
+
+static unsigned long unit_at(const struct trial *trial, unsigned long position)
+{
+	return trial->job.start + ((struct entry *)position)->index;
+}
+
+static unsigned long next_entry(unsigned long pos, unsigned long nr_units,
+				void *arg)
+{
+	struct entry *entry = (struct entry *)pos;
+	struct trial *trial = arg;
+
+	if (__atomic_exchange_n(&trial->in_next, true, __ATOMIC_RELAXED))
+		__atomic_fetch_add(&trial->nr_next_at_once, 1, __ATOMIC_RELAXED);
+	schedule_point();
+	for (; nr_units && entry->next; nr_units--, entry = entry->next)
+		trial->passed[entry->index]++;
+	__atomic_store_n(&trial->in_next, false, __ATOMIC_RELAXED);
+	return (unsigned long)entry;
+}
+
+static int do_entries(unsigned long start, unsigned long end, void *arg)
+{
+	struct trial *trial = arg;
+
+	return trial->job.thread_fn(unit_at(trial, start), unit_at(trial, end),
+				    arg);
+}
+
+static void undo_entries(unsigned long start, unsigned long end, void *arg)
+{
+	struct trial *trial = arg;
+
+	undo_units(unit_at(trial, start), unit_at(trial, end), arg);
+}
+
+static void put_on_list(struct trial *trial)
+{
+	struct padata_mt_job *job = &trial->engine_job;
+	unsigned int i;
+
+	job->thread_fn = do_entries;
+	job->undo_fn = undo_entries;
+	job->next_fn = next_entry;
+	job->start = position_of(trial, job->start);
+	for (i = 0; i < trial->nr_ranges; i++) {
+		trial->engine_ranges[i].start =
+			position_of(trial, trial->ranges[i].start);
+	}
+}
+
+bool in_caller(void)
+{
+	return !self.number;
+}
+
 bool at_first_chunk(void)
 {
 	return self.nr_chunks == 1;
@@ -218,6 +352,7 @@ static void work_on(struct trial *trial)
 {
 	bool stopped;
 
+	__atomic_fetch_add(&trial->nr_at_work, 1, __ATOMIC_RELAXED);
 	self.trial = trial;
 	self.nr_chunks = 0;
 	self.engine = (struct padata_thread){ .node = self.number % NR_NODES };
@@ -252,6 +387,7 @@ static bool leave(struct trial *trial, unsigned int turn)
 
 	if (in_turn)
 		wait_relaxed(&turn_to_leave, turn);
+	__atomic_fetch_sub(&trial->nr_at_work, 1, __ATOMIC_RELAXED);
 	last = padata_chunks_leave(trial->engine);
 	self.trial = NULL;
 	if (in_turn && !last)
@@ -289,6 +425,7 @@ void start_helpers(void)
 {
 	unsigned int i;
 
+	make_list();
 	if (sem_init(&all_left, 0, 0))
 		abort();
 
@@ -316,11 +453,14 @@ struct trial *new_trial(const struct padata_mt_job *job,
 	/* All but the long arrays, of which only the used part matters. */
 	memset(&trial, 0, offsetof(struct trial, chunks));
 	memset(trial.done, 0, min_t(unsigned long, job->size, MAX_UNITS));
+	memset(trial.undone, 0, min_t(unsigned long, job->size, MAX_UNITS));
+	memset(trial.passed, 0, min_t(unsigned long, job->size, MAX_UNITS));
 	memset(&trial.divisor, 0,
 	       sizeof(trial) - offsetof(struct trial, divisor));
 
 	trial.job = *job;
 	trial.job.fn_arg = &trial;
+	trial.job.undo_fn = undo_units;
 	trial.nr_threads = nr_threads;
 	return &trial;
 }
@@ -349,12 +489,17 @@ static int begin_trial(struct trial *trial)
 {
 	int err;
 
+	__atomic_store_n(&caller_task.killed, false, __ATOMIC_RELAXED);
 	trial->engine_job = trial->job;
 	if (trial->nr_ranges) {
 		trial->engine_job.size = 0;
-		trial->engine_job.ranges = trial->ranges;
+		trial->engine_job.ranges = trial->engine_ranges;
 		trial->engine_job.nr_ranges = trial->nr_ranges;
+		memcpy(trial->engine_ranges, trial->ranges,
+		       sizeof(trial->ranges));
 	}
+	if (trial->on_list)
+		put_on_list(trial);
 	err = padata_mt_job_check(&trial->engine_job);
 	if (err || !trial->job.size)
 		return err;
@@ -411,10 +556,17 @@ int run_trial(struct trial *trial)
 	hand_to_helpers(trial);
 	work_on(trial);
 	dismiss_helpers(trial);
+#ifdef BREAK_UNDO
+	padata_chunks_undo(trial->engine);
+#endif
+	__atomic_store_n(&trial->caller_waits, 1, __ATOMIC_RELAXED);
 	if (!leave(trial, trial->callers_turn)) {
 		while (sem_wait(&all_left))
 			;
 	}
+#ifndef BREAK_UNDO
+	padata_chunks_undo(trial->engine);
+#endif
 	return end_trial(trial);
 }
 
@@ -429,6 +581,7 @@ int run_trial_on_node(struct trial *trial, int node)
 	self.engine = (struct padata_thread){ .node = node };
 	while (padata_chunks_do_one(trial->engine, &self.engine))
 		;
+	padata_chunks_undo(trial->engine);
 	return end_trial(trial);
 }
 

@@ -14,6 +14,9 @@
 #define MAX_RANGES	6
 #define NR_NODES	4
 
+/* Each failed chunk ends a run, and so does each range. */
+#define MAX_UNDOS	(MAX_THREADS + MAX_RANGES)
+
 struct padata_chunks;
 
 /**
@@ -30,7 +33,7 @@ struct chunk {
 
 /**
  * struct trial - a job, how to run it, and what came of it
- * @job: The job, thread_fn and fn_arg included, as if it had no ranges.
+ * @job: The job, with all its functions and fn_arg, as if it had no ranges.
  * @ranges: What its units are divided into, in order, if anything.
  * @nr_ranges: How many there are.
  * @nr_threads: How many threads take part, the caller included.
@@ -40,6 +43,8 @@ struct chunk {
  * @meet_in_take: No thread takes its first chunk before all have looked for it.
  * @leave_in_turn: The threads leave one after the other.
  * @callers_turn: How many leave before the caller.
+ * @on_list: The units, MAX_UNITS at most, are the entries of a list.
+ * @kill_at_chunk: In so many a chunk, from 1, the caller gets a fatal signal.
  * @bad_units: do_chunk() fails the chunks that hold one of these.
  * @nr_bad_units: How many there are.
  *
@@ -48,16 +53,29 @@ struct chunk {
  * @chunks: With what, in any order.
  * @done: For jobs of up to MAX_UNITS: how many times each unit was done.
  * @divisor: The engine's: a chunk is what is left divided by this.
+ * @undos: What undo_fn was called for, in that order, as far as it fits.
+ * @nr_undos: How many calls there were.
+ * @undone: Like @done, how many times each unit was undone.
+ * @passed: Of a list: how many times next_fn has passed each unit.
+ * @nr_next_at_once: Calls of next_fn while another thread was in one.
+ * @nr_strange_undos: Calls of undo_fn outside of the caller.
+ * @nr_early_undos: Calls of undo_fn before all threads had left.
  * @nr_late: Chunks handed out to a thread that knew before it asked that the
  *	     job was stopped.  Atomic, but orders nothing.
  *
  * @engine: What is tested.
  * @engine_job: The job that it gets.
+ * @engine_ranges: Its ranges.
+ * @in_next: A thread is in next_fn.
  * @nr_started: Threads that have started.
  * @nr_in_take: Threads about to take their first chunk.
  * @nr_in_chunk: For thread_fn.
  * @stopped: A thread has been through the engine with its error.
  * @nr_failed: How many have been.
+ * @nr_killed: How many signals the caller has got.
+ * @nr_at_work: Threads that have started and are not about to leave.
+ * @caller_waits: 1 when the caller has nothing left to do but leave.  Orders
+ *		  nothing.
  *
  * What the threads write plainly the caller reads plainly, so it is up to the
  * engine to order that.
@@ -73,6 +91,8 @@ struct trial {
 	bool			meet_in_take;
 	bool			leave_in_turn;
 	unsigned int		callers_turn;
+	bool			on_list;
+	unsigned int		kill_at_chunk;
 	unsigned long		bad_units[MAX_BAD_UNITS];
 	unsigned int		nr_bad_units;
 
@@ -80,16 +100,28 @@ struct trial {
 	unsigned int		nr_chunks;
 	struct chunk		chunks[MAX_CHUNKS];
 	unsigned char		done[MAX_UNITS];
+	unsigned char		undone[MAX_UNITS];
+	unsigned char		passed[MAX_UNITS];
 	unsigned long		divisor;
+	struct chunk		undos[MAX_UNDOS];
+	unsigned int		nr_undos;
+	unsigned int		nr_next_at_once;
+	unsigned int		nr_strange_undos;
+	unsigned int		nr_early_undos;
 	unsigned int		nr_late;
 
 	struct padata_chunks	*engine;
 	struct padata_mt_job	engine_job;
+	struct padata_mt_range	engine_ranges[MAX_RANGES];
+	bool			in_next;
 	unsigned int		nr_started;
 	unsigned int		nr_in_take;
 	unsigned int		nr_in_chunk;
 	bool			stopped;
 	unsigned int		nr_failed;
+	unsigned int		nr_killed;
+	unsigned int		nr_at_work;
+	unsigned int		caller_waits;
 };
 
 /* The helpers wait for work until the program ends. */
@@ -97,7 +129,8 @@ void start_helpers(void);
 
 /*
  * The only trial there is, with what came of the one before wiped off.  @job
- * lacks but fn_arg, and is done by @nr_threads whatever its max_threads.
+ * lacks but fn_arg and an undo_fn that notes what it is called for, and is done
+ * by @nr_threads whatever its max_threads.
  */
 struct trial *new_trial(const struct padata_mt_job *job,
 			unsigned int nr_threads);
@@ -123,6 +156,12 @@ void do_units(struct trial *trial, unsigned long start, unsigned long end);
 
 /* What do_chunk() returns for the bad unit of that index. */
 #define BAD_UNIT_ERROR(index)	(-1000 - (int)(index))
+
+/* Sends a fatal signal to the caller of the job, and counts it. */
+void kill_caller(struct trial *trial);
+
+/* True in the thread that runs the job. */
+bool in_caller(void);
 
 /* True while this thread is at the first chunk it took of the job. */
 bool at_first_chunk(void);

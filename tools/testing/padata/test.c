@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <linux/padata.h>
+#include <linux/sched/signal.h>
 
 #include "test.h"
 
@@ -22,6 +23,9 @@
 
 /* One failure often brings thousands. */
 #define MAX_FAILURES_SAID	5
+
+struct task_struct caller_task;
+bool in_spinlock, in_interrupt_handler;
 
 static unsigned int nr_failures;
 static char last_warning[200];
@@ -68,20 +72,33 @@ int run_checks(const struct check *checks, unsigned int nr_checks,
 	       int argc, char **argv)
 {
 	bool all_passed = true, end_with_first = false;
+	const char *word = "";
 	unsigned int i;
+	int option;
 
-	if (argc == 2 && !strcmp(argv[1], "-n")) {
-		printf("%u\n", nr_checks);
-		return EXIT_SUCCESS;
+	while ((option = getopt(argc, argv, "no:x")) != -1) {
+		switch (option) {
+		case 'n':
+			printf("%u\n", nr_checks);
+			return EXIT_SUCCESS;
+		case 'o':
+			word = optarg;
+			break;
+		case 'x':
+			end_with_first = true;
+			break;
+		default:
+			return EXIT_FAILURE;
+		}
 	}
-	if (argc == 2 && !strcmp(argv[1], "-x"))
-		end_with_first = true;
 
 	/* What was printed must not be lost when a sanitizer ends it all. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 
 	printf("1..%u\n", nr_checks);
 	for (i = 0; i < nr_checks; i++) {
+		if (!strstr(checks[i].name, word))
+			continue;
 		nr_failures = 0;
 		alarm(SECONDS_FOR_A_CHECK);
 		checks[i].run();
@@ -190,7 +207,18 @@ void check_bad_jobs(int (*do_job)(const struct padata_mt_job *job))
 		job.max_threads = too_few[i];
 		expect_refused(do_job, &job, "max_threads is below 1");
 	}
+	job = good_job;
+	job.use_mm = true;
+	expect_refused(do_job, &job, "no mm to use");
 	check_bad_ranges(do_job);
+
+	/* Good jobs in bad places. */
+	in_spinlock = true;
+	expect_refused(do_job, &good_job, "called in atomic context");
+	in_spinlock = false;
+	in_interrupt_handler = true;
+	expect_refused(do_job, &good_job, "called in atomic context");
+	in_interrupt_handler = false;
 
 	/* That it has nothing to do excuses no job. */
 	job = good_job;
@@ -241,6 +269,11 @@ void check_edge_jobs(int (*do_job)(const struct padata_mt_job *job))
 	job = good_job;
 	job.max_threads = INT_MAX;
 	expect_accepted(do_job, &job);
+
+	job.use_mm = true;
+	caller_task.mm = &job;
+	expect_accepted(do_job, &job);
+	caller_task.mm = NULL;
 
 	job = good_job;
 	job.size = 0;

@@ -189,10 +189,141 @@ static void expect_error_of_a_chunk(struct trial *trial, int err)
 		if (trial->chunks[i].err == err)
 			return;
 	}
+	if (err == -EINTR && trial->job.killable)
+		return;
 	if (any_failed || err)
 		fail_trial(trial, "%d returned, while %s", err,
 			   any_failed ? "other errors occurred" :
 					"no chunk failed");
+}
+
+/*
+ * What has to be undone of what lies together: its longest runs of chunks that
+ * went well.  Of @chunk on, those in it are looked at, and the first that is not
+ * is returned.  Adds the runs to the *@nr_runs that there are.
+ */
+static unsigned int add_finished_runs(const struct trial *trial,
+				      unsigned int chunk,
+				      unsigned long start, unsigned long size,
+				      struct chunk *runs, unsigned int *nr_runs)
+{
+	bool in_run = false;
+
+	for (; chunk < trial->nr_chunks; chunk++) {
+		const struct chunk *next = &trial->chunks[chunk];
+
+		/* That of another range. */
+		if (next->start - start >= size)
+			break;
+
+		/* A gap is a chunk that was not begun. */
+		if (!next->err && in_run && runs[*nr_runs - 1].end == next->start)
+			runs[*nr_runs - 1].end = next->end;
+		else if (!next->err && *nr_runs < MAX_UNDOS)
+			runs[(*nr_runs)++] = *next;
+		in_run = !next->err;
+	}
+	return chunk;
+}
+
+static unsigned int find_finished_runs(const struct trial *trial,
+				       struct chunk *runs)
+{
+	unsigned int nr_runs = 0, chunk = 0, i;
+
+	for (i = 0; i < trial->nr_ranges; i++)
+		chunk = add_finished_runs(trial, chunk, trial->ranges[i].start,
+					  trial->ranges[i].size, runs, &nr_runs);
+	if (!trial->nr_ranges)
+		add_finished_runs(trial, 0, trial->job.start, trial->job.size,
+				  runs, &nr_runs);
+	return nr_runs;
+}
+
+static void expect_units_undone(const struct trial *trial, bool undone)
+{
+	unsigned long unit;
+
+	for (unit = 0; unit < trial->job.size; unit++) {
+		unsigned int wanted = undone ? trial->done[unit] : 0;
+
+		if (trial->undone[unit] != wanted) {
+			fail_trial(trial, "unit %lu undone %u times instead of %u",
+				   unit, trial->undone[unit], wanted);
+			return;
+		}
+	}
+}
+
+/* All that was finished, and nothing else, in the order that is promised. */
+static void expect_undone(const struct trial *trial, int err)
+{
+	bool undone = err && trial->job.undo_fn;
+	struct chunk runs[MAX_UNDOS];
+	unsigned int i, nr_runs;
+
+	nr_runs = undone ? find_finished_runs(trial, runs) : 0;
+	if (trial->nr_undos != nr_runs)
+		fail_trial(trial, "%u runs undone instead of %u",
+			   trial->nr_undos, nr_runs);
+	for (i = 0; i < min(nr_runs, trial->nr_undos); i++) {
+		const struct chunk *run = &runs[i], *undo = &trial->undos[i];
+
+		if (undo->start != run->start || undo->end != run->end) {
+			fail_trial(trial, "[%lu, %lu) undone instead of [%lu, %lu)",
+				   undo->start, undo->end, run->start, run->end);
+			break;
+		}
+	}
+
+	if (trial->job.size <= MAX_UNITS)
+		expect_units_undone(trial, undone);
+	if (trial->nr_strange_undos)
+		fail_trial(trial, "%u runs undone by a helper",
+			   trial->nr_strange_undos);
+	if (trial->nr_early_undos)
+		fail_trial(trial, "%u runs undone before all threads had left",
+			   trial->nr_early_undos);
+}
+
+/* Once for what was handed out, and no further. */
+static void expect_passed_once(const struct trial *trial)
+{
+	unsigned int i, nr_passed = 0, nr_handed_out = 0;
+
+	for (i = 0; i < trial->nr_chunks; i++)
+		nr_handed_out += trial->chunks[i].end - trial->chunks[i].start;
+	for (i = 0; i < trial->job.size; i++) {
+		if (trial->passed[i] > 1)
+			fail_trial(trial, "next_fn has passed unit %u %u times",
+				   i, trial->passed[i]);
+		nr_passed += trial->passed[i];
+	}
+	if (nr_passed != nr_handed_out)
+		fail_trial(trial, "next_fn has passed %u units instead of %u",
+			   nr_passed, nr_handed_out);
+	if (trial->nr_next_at_once)
+		fail_trial(trial, "next_fn called by two threads at once");
+}
+
+/* With chunks left out that were not begun: how much has been begun. */
+static unsigned long expect_short_chunks(const struct trial *trial)
+{
+	const struct padata_mt_job *job = &trial->job;
+	unsigned long most = 16 * at_least_1(job->min_chunk) + job->align - 1;
+	unsigned long begun = 0;
+	unsigned int i;
+
+	for (i = 0; i < trial->nr_chunks; i++) {
+		unsigned long size = trial->chunks[i].end -
+				     trial->chunks[i].start;
+
+		/* The last one of a range may be longer, up to the next align. */
+		if (size > most + job->align)
+			fail_trial(trial, "a chunk of %lu units is too long", size);
+		begun += size;
+	}
+	return begun;
 }
 
 /* All that holds for each job, whatever failed. */
@@ -209,10 +340,14 @@ static void expect_sound(struct trial *trial, int err)
 	sort_chunks(trial);
 	if (job->size <= MAX_UNITS)
 		expect_done_once(trial);
-	handed_out = expect_good_cuts(trial);
+	handed_out = trial->job.killable ? expect_short_chunks(trial)
+					 : expect_good_cuts(trial);
 	expect_error_of_a_chunk(trial, err);
 	if (!err && handed_out != job->size)
 		fail_trial(trial, "only %lu units handed out", handed_out);
+	expect_undone(trial, err);
+	if (trial->on_list && !trial->job.killable)
+		expect_passed_once(trial);
 	if (trial->nr_late)
 		fail_trial(trial, "%u chunks handed out after the error was recorded",
 			   trial->nr_late);
@@ -667,6 +802,102 @@ static void errors_at_once_leave_one(void)
 }
 
 /*
+ * The caller fails its first chunk.  The helpers are in theirs until nothing is
+ * left for it but to wait for them, and every other one of them fails then.
+ */
+static int finish_after_caller(unsigned long start, unsigned long end, void *arg)
+{
+	struct trial *trial = arg;
+	struct chunk *chunk = note_chunk(trial, start, end);
+	unsigned int position = position_of_chunk(trial, start);
+
+	meet(&trial->nr_in_chunk, trial->nr_threads);
+	if (in_caller())
+		return fail_chunk(chunk, BAD_UNIT_ERROR(0));
+
+	wait_relaxed(&trial->caller_waits, 1);
+	if (position % 2)
+		return fail_chunk(chunk, BAD_UNIT_ERROR(1 + position));
+	do_units(trial, start, end);
+	return 0;
+}
+
+/*
+ * What ThreadSanitizer has to say counts here, too: of what the helpers did, and
+ * of what they recorded of their failures, whoever is the last to leave.
+ */
+static void undone_once_all_have_left(void)
+{
+	unsigned int nr_threads, callers_turn;
+
+	for (nr_threads = 2; nr_threads <= MAX_THREADS; nr_threads++) {
+		for (callers_turn = 0; callers_turn < nr_threads;
+		     callers_turn++) {
+			struct trial *trial = new_even_trial(nr_threads,
+							     finish_after_caller);
+			int err;
+
+			trial->leave_in_turn = true;
+			trial->callers_turn = callers_turn;
+			err = run_trial(trial);
+			expect_sound(trial, err);
+			expect_one_chunk_each(trial);
+			if (err != BAD_UNIT_ERROR(0))
+				fail_trial(trial, "%d returned, the caller's error was %d",
+					   err, BAD_UNIT_ERROR(0));
+		}
+	}
+}
+
+/* Of the first chunks those fail, all at once, that have a bit in bad_units[0] */
+static int fail_some_together(unsigned long start, unsigned long end, void *arg)
+{
+	struct trial *trial = arg;
+	struct chunk *chunk = note_chunk(trial, start, end);
+	unsigned int position = position_of_chunk(trial, start);
+
+	meet(&trial->nr_in_chunk, trial->nr_threads);
+	if (trial->bad_units[0] & 1UL << position)
+		return fail_chunk(chunk, BAD_UNIT_ERROR(position));
+
+	/* Else more may be handed out before the first error. */
+	wait_acquire(&trial->nr_failed, 1);
+	do_units(trial, start, end);
+	return 0;
+}
+
+static void all_choices_of_failures_are_undone(void)
+{
+	unsigned int nr_threads;
+	unsigned long bad;
+
+	for (nr_threads = 1; nr_threads <= MAX_THREADS; nr_threads++) {
+		for (bad = 1; bad < 1UL << nr_threads; bad++) {
+			struct trial *trial = new_even_trial(nr_threads,
+							     fail_some_together);
+
+			trial->bad_units[0] = bad;
+			expect_sound(trial, run_trial(trial));
+			expect_one_chunk_each(trial);
+		}
+	}
+}
+
+static void job_without_undo_fn_is_left_as_it_is(void)
+{
+	unsigned int nr_threads;
+
+	for (nr_threads = 1; nr_threads <= MAX_THREADS; nr_threads++) {
+		struct trial *trial = new_even_trial(nr_threads,
+						     fail_some_together);
+
+		trial->job.undo_fn = NULL;
+		trial->bad_units[0] = 1;
+		expect_sound(trial, run_trial(trial));
+	}
+}
+
+/*
  * Random schedules
  */
 
@@ -747,6 +978,146 @@ static void random_errors_stop_random_jobs(void)
 	say("%u jobs, %u of them done by several threads", i, nr_shared);
 }
 
+static void lists_are_gone_over_once(void)
+{
+	unsigned int i, j, nr_shared = 0;
+
+	for (i = 0; i < NR_RANDOM_JOBS && !check_has_failed(); i++) {
+		const struct padata_mt_job job = {
+			.thread_fn	= do_chunk,
+			.start		= random_upto(5000),
+			.size		= random_upto(i % 4 ? MAX_UNITS : 64),
+			.align		= 1,
+			.min_chunk	= random_upto(i % 5 ? 20 : 2 * MAX_UNITS),
+			.max_threads	= MAX_THREADS,
+		};
+		struct trial *trial;
+
+		trial = new_trial(&job, 1 + random_upto(MAX_THREADS - 1));
+		trial->on_list = true;
+		trial->start_together = i % 2;
+		if (i / 2 % 2)
+			divide_at_random(trial);
+		if (i / 4 % 2 && job.size) {
+			trial->nr_bad_units = 1 + random_upto(MAX_BAD_UNITS - 1);
+			for (j = 0; j < trial->nr_bad_units; j++)
+				trial->bad_units[j] = job.start +
+						      random_upto(job.size - 1);
+		}
+		expect_sound(trial, run_trial(trial));
+		nr_shared += trial->nr_workers > 1;
+	}
+	say("%u jobs, %u of them done by several threads", i, nr_shared);
+}
+
+/*
+ * Jobs that are killed
+ */
+
+/* All are in their first chunk when that of bad_units[0] sends the signal. */
+static int wait_for_signal(unsigned long start, unsigned long end, void *arg)
+{
+	struct trial *trial = arg;
+
+	note_chunk(trial, start, end);
+	if (at_first_chunk())
+		meet(&trial->nr_in_chunk, trial->nr_threads);
+	if (start == trial->bad_units[0])
+		kill_caller(trial);
+	wait_acquire(&trial->nr_killed, 1);
+	do_units(trial, start, end);
+	return 0;
+}
+
+static void nothing_is_begun_after_a_signal(void)
+{
+	unsigned int nr_threads, by;
+
+	for (nr_threads = 1; nr_threads <= MAX_THREADS; nr_threads++) {
+		for (by = 0; by < nr_threads; by++) {
+			struct trial *trial = new_even_trial(nr_threads,
+							     wait_for_signal);
+			int err;
+
+			trial->job.killable = true;
+			trial->bad_units[0] = trial->job.start +
+					      by * UNITS_OF_CHUNK;
+			err = run_trial(trial);
+			expect_sound(trial, err);
+			expect_one_chunk_each(trial);
+			if (err != -EINTR)
+				fail_trial(trial, "%d returned after a signal",
+					   err);
+		}
+	}
+}
+
+/* One thread: it is plain which chunk comes after the signal. */
+static void signal_counts_up_to_the_last_chunk(void)
+{
+	unsigned int nr_chunks, at;
+
+	for (nr_chunks = 1; nr_chunks <= 8; nr_chunks++) {
+		for (at = 1; at <= nr_chunks; at++) {
+			const struct padata_mt_job job = {
+				.thread_fn	= do_chunk,
+				.start		= 5,
+				.size		= nr_chunks,
+				.align		= 1,
+				.max_threads	= 1,
+				.killable	= true,
+			};
+			struct trial *trial = new_trial(&job, nr_chunks);
+			int wanted = at < nr_chunks ? -EINTR : 0;
+			int err;
+
+			trial->kill_at_chunk = at;
+			err = run_trial_alone(trial);
+			expect_sound(trial, err);
+			if (err != wanted || trial->nr_chunks != at)
+				fail_trial(trial, "%d after %u chunks, signal in chunk %u",
+					   err, trial->nr_chunks, at);
+		}
+	}
+}
+
+static void random_jobs_are_killed(void)
+{
+	unsigned int i, nr_killed = 0;
+
+	for (i = 0; i < NR_RANDOM_JOBS && !check_has_failed(); i++) {
+		const struct padata_mt_job job = {
+			.thread_fn	= do_chunk,
+			.start		= random_upto(5000),
+			.size		= random_upto(MAX_UNITS),
+			.align		= i % 3 ? 1UL << random_upto(4) : 1,
+			.min_chunk	= random_upto(20),
+			.max_threads	= MAX_THREADS,
+			.killable	= true,
+		};
+		struct trial *trial;
+		int err;
+
+		trial = new_trial(&job, 1 + random_upto(MAX_THREADS - 1));
+		trial->on_list = job.align == 1;
+		trial->start_together = i % 2;
+		trial->kill_at_chunk = 1 + random_upto(40);
+		if (i / 2 % 2)
+			divide_at_random(trial);
+		if (i / 4 % 2 && job.size) {
+			trial->nr_bad_units = 1;
+			trial->bad_units[0] = job.start +
+					      random_upto(job.size - 1);
+		}
+		err = run_trial(trial);
+		expect_sound(trial, err);
+		nr_killed += err == -EINTR;
+	}
+	say("%u jobs, %u of them killed", i, nr_killed);
+	if (!nr_killed)
+		fail("no job was killed");
+}
+
 static const struct check checks[] = {
 	{ "bad jobs are refused, with their fault named", bad_jobs_are_refused },
 	{ "jobs that are just good enough are accepted", edge_jobs_are_accepted },
@@ -771,9 +1142,23 @@ static const struct check checks[] = {
 	{ "of several errors the first is returned", first_error_is_returned },
 	{ "of errors at the same time one is returned",
 	  errors_at_once_leave_one },
+	{ "chunks that fail at once are all left out when the rest is undone",
+	  all_choices_of_failures_are_undone },
+	{ "what was done is undone once all threads have left",
+	  undone_once_all_have_left },
+	{ "a job without undo_fn is left as it is",
+	  job_without_undo_fn_is_left_as_it_is },
 	{ "random jobs are done, each unit once", random_jobs_are_done_once },
 	{ "huge jobs are done by threads", huge_jobs_are_done_by_threads },
-	{ "random errors stop random jobs", random_errors_stop_random_jobs },
+	{ "random errors stop random jobs, and what was done is undone",
+	  random_errors_stop_random_jobs },
+	{ "lists are gone over once, with errors and without",
+	  lists_are_gone_over_once },
+	{ "nothing is begun after a signal", nothing_is_begun_after_a_signal },
+	{ "a signal counts up to the last chunk",
+	  signal_counts_up_to_the_last_chunk },
+	{ "random jobs are killed, and what was done is undone",
+	  random_jobs_are_killed },
 };
 
 int main(int argc, char **argv)

@@ -73,12 +73,26 @@ static inline long atomic_long_read(const atomic_long_t *v)
 static inline void atomic_long_set(atomic_long_t *v, long i)
 {
 	schedule_point();
-#ifdef BREAK_STOP
-	/* The hand-out begins at 0; anything else is the stop. */
-	if (i)
-		return;
-#endif
 	__atomic_store_n(&v->counter, i, __ATOMIC_RELAXED);
+}
+
+static inline long atomic_long_xchg_relaxed(atomic_long_t *v, long i)
+{
+	schedule_point();
+#if defined(BREAK_STOP)
+	return __atomic_load_n(&v->counter, __ATOMIC_RELAXED);
+#elif defined(BREAK_STOPPED_AT)
+	__atomic_store_n(&v->counter, i, __ATOMIC_RELAXED);
+	return i;
+#elif defined(BREAK_STOP_ATOMIC)
+	long old = __atomic_load_n(&v->counter, __ATOMIC_RELAXED);
+
+	schedule_point();
+	__atomic_store_n(&v->counter, i, __ATOMIC_RELAXED);
+	return old;
+#else
+	return __atomic_exchange_n(&v->counter, i, __ATOMIC_RELAXED);
+#endif
 }
 
 static inline bool atomic_long_try_cmpxchg_relaxed(atomic_long_t *v, long *old,

@@ -3,7 +3,9 @@
 #define _PADATA_TEST_KOBJECT_H
 
 /* For members of structures that are declared but never used here. */
+
+#include <linux/mutex.h>
+
 struct kobject { };
-struct mutex { };
 
 #endif /* _PADATA_TEST_KOBJECT_H */

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * padata_run.h - multithreaded jobs under way, and their helpers
+ */
+#ifndef _KERNEL_PADATA_RUN_H
+#define _KERNEL_PADATA_RUN_H
+
+#include <linux/completion.h>
+#include <linux/cpumask.h>
+#include <linux/list.h>
+#include <linux/percpu.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include <uapi/linux/sched/types.h>
+
+#include "padata_internal.h"
+
+/**
+ * struct padata_mt_run - a multithreaded job under way
+ * @chunks: Hands out the job.
+ * @caller: On whose behalf it runs: the task that has called padata, or if that
+ *	    is a helper of another job, whose behalf that one is on.
+ * @callers_cpus: Where the caller may run.
+ * @confined: That leaves out CPUs that helpers could use otherwise.
+ * @user_helpers: Its helpers are user workers.
+ * @memcg: What memory is charged to.
+ * @mm: The address space that helpers use, or NULL.
+ * @helping_lock: Protects what concerns priorities, here and in the helpers.
+ * @helping: The helpers that have started and not left.
+ * @lending: The caller waits, and lends its priority to one of @helping.
+ * @lent: That priority.
+ * @all_left: Completed by the last helper to leave, if that is after the caller.
+ *
+ * On the stack of padata_do_multithreaded().
+ */
+struct padata_mt_run {
+	struct padata_chunks	chunks;
+	struct task_struct	*caller;
+	const struct cpumask	*callers_cpus;
+	bool			confined;
+	bool			user_helpers;
+	struct mem_cgroup	*memcg;
+	struct mm_struct	*mm;
+	spinlock_t		helping_lock;
+	struct list_head	helping;
+	bool			lending;
+	struct sched_attr	lent;
+	struct completion	all_left;
+};
+
+/**
+ * struct padata_work - what it takes to run one helper of a multithreaded job
+ * @work: Queued on padata_mt_wq; its function is the helper.
+ * @run: What the helper takes part in.
+ * @thread: The helper, as the chunks know it.
+ * @node: Where it is meant to run.
+ * @cpus: For the helper to work out where it may run.
+ * @task: The thread that is the helper.
+ * @helping: Among those who help, see there.
+ * @lent: It has the caller's priority.
+ * @taken: Of a user worker: it has begun, or its caller has given it up.
+ *	   Protected by padata_works_lock.
+ * @list: Among the free works (protected by padata_works_lock), or among the
+ *	  works of one job (used by the thread that runs the job, alone).
+ */
+struct padata_work {
+	struct work_struct	work;
+	struct padata_mt_run	*run;
+	struct padata_thread	thread;
+	int			node;
+	cpumask_var_t		cpus;
+	struct task_struct	*task;
+	struct list_head	helping;
+	bool			lent;
+	bool			taken;
+	struct list_head	list;
+};
+
+/*
+ * What helpers run on, and the pool of works, one for each possible CPU:
+ * kernel/padata.c
+ */
+
+extern struct workqueue_struct *padata_mt_wq;
+
+unsigned int padata_works_get(struct list_head *works, unsigned int nr_wanted);
+void padata_works_put(struct list_head *works);
+bool padata_work_take(struct padata_work *pw);
+void padata_mt_put_helper(struct padata_work *pw);
+bool padata_mt_help(struct padata_work *pw);
+
+/*
+ * How many helpers there may be, and where: kernel/padata_limits.c
+ */
+
+/* Of the CPUs of each node, and of all: so many may have a helper.  1 to 100. */
+extern unsigned int padata_helpers_percent;
+
+bool padata_limits_init(void);
+unsigned int padata_place_helpers(struct padata_mt_run *run,
+				  const struct padata_mt_job *job,
+				  struct list_head *works,
+				  struct list_head *placed);
+void padata_unplace_helper(int node);
+bool padata_may_help_here(const struct padata_mt_run *run);
+const struct cpumask *padata_helpers_cpus(struct padata_work *pw);
+
+/*
+ * At which priority they run: kernel/padata_priority.c
+ */
+
+void padata_priority_init(struct padata_mt_run *run);
+void padata_priority_help(struct padata_mt_run *run, struct padata_work *pw);
+bool padata_priority_leave(struct padata_mt_run *run, struct padata_work *pw);
+void padata_priority_lower(void);
+void padata_priority_lend(struct padata_mt_run *run);
+
+/*
+ * Whose memory they use: kernel/padata_memory.c
+ */
+
+void padata_memory_get(struct padata_mt_run *run,
+		       const struct padata_mt_job *job);
+void padata_memory_put(struct padata_mt_run *run);
+void padata_memory_help(struct padata_mt_run *run);
+void padata_memory_leave(struct padata_mt_run *run);
+
+/*
+ * Helpers that are user workers: kernel/padata_user.c
+ */
+
+bool padata_user_wanted(const struct padata_mt_job *job);
+bool padata_user_start(struct padata_work *pw);
+
+/*
+ * Whether there are any: kernel/padata_switch.c, kernel/padata_power.c
+ */
+
+/**
+ * enum padata_switch - what kernel.padata_helpers is set to
+ * @PADATA_HELPERS_ON: Jobs have helpers.
+ * @PADATA_HELPERS_OFF: They do without.
+ * @PADATA_HELPERS_POWER: They do without while the machine saves power.
+ */
+enum padata_switch {
+	PADATA_HELPERS_ON,
+	PADATA_HELPERS_OFF,
+	PADATA_HELPERS_POWER,
+};
+
+extern enum padata_switch padata_switch;
+
+bool padata_helpers_on(void);
+
+struct cpufreq_policy;
+
+#ifdef CONFIG_CPU_FREQ
+#if IS_ENABLED(CONFIG_KUNIT)
+bool padata_policy_saves(const struct cpufreq_policy *policy);
+#endif
+bool padata_power_saves(void);
+#else
+static inline bool padata_power_saves(void)
+{
+	return false;
+}
+#endif
+
+/*
+ * What is counted: kernel/padata_stats.c
+ */
+
+/**
+ * enum padata_stat - counts since boot
+ * @PADATA_JOBS: Jobs that ended, however.
+ * @PADATA_JOBS_ALONE: Of these, ones that had no helper.
+ * @PADATA_JOBS_FAILED: Of all, ones that returned an error.
+ * @PADATA_HELPERS_WANTED: Helpers that would have been of use.
+ * @PADATA_HELPERS_GOT: Of these, ones that there was room for.
+ * @PADATA_HELPERS_CANCELLED: Of these, ones that did not start in time.
+ * @PADATA_CHUNKS: Chunks of jobs that had helpers.
+ * @PADATA_CPU_NS: CPU time of all threads of such jobs while they were at it.
+ * @PADATA_WAIT_NS: Time that callers have waited for their last helpers.
+ * @PADATA_NR_STATS: How many there are.
+ */
+enum padata_stat {
+	PADATA_JOBS,
+	PADATA_JOBS_ALONE,
+	PADATA_JOBS_FAILED,
+	PADATA_HELPERS_WANTED,
+	PADATA_HELPERS_GOT,
+	PADATA_HELPERS_CANCELLED,
+	PADATA_CHUNKS,
+	PADATA_CPU_NS,
+	PADATA_WAIT_NS,
+	PADATA_NR_STATS
+};
+
+#ifdef CONFIG_DEBUG_FS
+struct padata_stats {
+	u64	counts[PADATA_NR_STATS];
+};
+
+DECLARE_PER_CPU(struct padata_stats, padata_stats);
+
+u64 padata_stat_read(enum padata_stat stat);
+
+static inline void padata_stat_add(enum padata_stat stat, u64 nr)
+{
+	this_cpu_add(padata_stats.counts[stat], nr);
+}
+#else
+static inline void padata_stat_add(enum padata_stat stat, u64 nr)
+{
+}
+#endif
+
+#endif /* _KERNEL_PADATA_RUN_H */
