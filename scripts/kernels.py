@@ -63,13 +63,13 @@ ARCHITECTURES = {
 }
 
 # Each is the fragment of its name, laid over kernel/configs/padata_mt.config
-VARIANTS = ("-debug", "-off", "-kasan", "-kcsan", "-check", "-bench")
+VARIANTS = ("-debug", "-off", "-up", "-kasan", "-kcsan", "-check", "-bench")
 # Kernels with these need a guest to suit them
 SANITIZERS = ("-debug", "-kasan", "-kcsan")
 # Options that only some trees have: which, its fragment, and the variants with it
 OPTIONAL = (
 	("PADATA_KUNIT_TEST", "kernel/configs/padata_mt_kunit.config",
-	 ("", "-debug", "-kasan", "-kcsan", "-check")),
+	 ("", "-debug", "-up", "-kasan", "-kcsan", "-check")),
 	("PADATA_TORTURE_TEST", "kernel/configs/padata_mt_torture.config",
 	 ("-debug", "-kasan", "-kcsan")),
 	("DEFERRED_STRUCT_PAGE_INIT_CHECK", "kernel/configs/padata_mt_check.config",

@@ -20,6 +20,7 @@ SUITES = {
 	"baseline": ("padata_serial",),
 	"series": ("padata_serial", "padata_mt", "padata_undo", "padata_limits",
 		   "padata_helpers", "padata_power", "padata_trace"),
+	"series-up": ("padata_undo",),
 }
 
 
@@ -56,7 +57,7 @@ def check_suites(report, kernel, log):
 		suites = {}
 
 	# More suites than expected are welcome
-	names = list(SUITES[kernels.parse(kernel).what])
+	names = list(SUITES.get(kernel) or SUITES[kernels.parse(kernel).what])
 	names += [name for name in suites
 		  if name.startswith("padata") and name not in names]
 	for name in names:
