@@ -9,7 +9,7 @@ help:
 	@echo 'make measure   boot stock, baseline and series, and compare them'
 	@echo '                 DMESG="before.txt after.txt"  compare dmesg files instead'
 	@echo 'make test      build and run every test; ends with "N passed, N failed"'
-	@echo '                 FULL=1  the long parts too: arm64, KASAN, torture'
+	@echo '                 FULL=1  the long parts too: one CPU, KASAN, torture'
 	@echo '                 ONLY="queue matrix"  only these parts'
 	@echo
 	@echo 'make tree      make build/linux: the base, then one commit per patch'
