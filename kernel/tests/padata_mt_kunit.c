@@ -376,7 +376,7 @@ static void padata_mt_atomic_context(struct kunit *test)
 			     .align = 1,
 			     .max_threads = 4);
 	int in_bottom_half, without_interrupts, in_spinlock = -EINVAL;
-	DEFINE_SPINLOCK(lock);
+	static DEFINE_SPINLOCK(lock);
 
 	KUNIT_ASSERT_NOT_NULL(test, record);
 	record_reset(record, &job);

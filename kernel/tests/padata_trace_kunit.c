@@ -9,6 +9,8 @@
 #include <kunit/test.h>
 #include <linux/cpumask.h>
 #include <linux/padata.h>
+#include <linux/sched.h>
+#include <linux/sched/cputime.h>
 #include <trace/events/padata.h>
 
 #include "../padata_run.h"
@@ -191,15 +193,26 @@ static void read_stats(u64 *counts)
 		counts[i] = padata_stat_read(i);
 }
 
+/* For as long as it takes to be seen: some clocks are slow to move on. */
+static int burn_cpu_time(unsigned long start, unsigned long end, void *arg)
+{
+	u64 began = task_sched_runtime(current);
+
+	while (task_sched_runtime(current) == began)
+		cpu_relax();
+	return do_units(start, end, arg);
+}
+
 /* What one job adds to the counts. */
 static void count_job(struct kunit *test, u64 *counts, struct traced *traced,
 		      unsigned long fail_unit, int max_threads)
 {
 	DEFINE_PADATA_MT_JOB(job,
-			     .thread_fn = do_units,
+			     .thread_fn = burn_cpu_time,
 			     .fn_arg = traced,
 			     .size = NR_UNITS,
 			     .align = 1,
+			     .min_chunk = NR_UNITS / 10,
 			     .max_threads = max_threads,
 			     .spread_nodes = true);
 	u64 before[PADATA_NR_STATS];
