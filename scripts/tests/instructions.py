@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """With one CPU, a struct page costs few instructions in series, and fewer than
-in stock.
+in stock; and a job that is too small to split costs few.
 
 Guest time counts instructions in these guests (see scripts/measure, which
 shows the figures), so this compares counts, the same on any host, never times.
@@ -8,7 +8,9 @@ shows the figures), so this compares counts, the same on any host, never times.
 
 import dmesg
 import guest
-from tests import boots
+import run_time
+from common import Failure
+from tests import boots, builds
 
 # The cost of a page is what the larger guest takes more than the smaller one
 SIZES = ("16G", "32G")
@@ -40,6 +42,25 @@ def check(report):
 			     f"stock {stock:.2f}", ["series takes more than stock"])
 		report.check(series <= MOST[what], f"{name}: at most {MOST[what]} "
 			     "instructions a page", [f"series takes {series:.2f}"])
+
+	check_small_job(report)
+
+
+def check_small_job(report):
+	if not builds.build(report, run_time.SERIES, f"{run_time.SERIES} builds"):
+		return
+
+	def boot(kernel, settings, name):
+		result, reason = boots.outcome(boots.start(
+			kernel, settings, f"instructions/{name}.txt"))
+		if not (result and result.ok):
+			raise Failure(reason if not result else result.reason)
+		return result.lines
+
+	took = run_time.small_job(boot)
+	most = run_time.GOALS["small_job"]
+	report.check(took <= most, f"a job too small to split: {took} instructions "
+		     f"beside thread_fn, at most {most}", ["it takes more"])
 
 
 def per_page(times, kernel, what):
