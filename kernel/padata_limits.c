@@ -73,9 +73,13 @@ static void padata_count_room(struct padata_mt_run *run, int callers_cpu)
 	padata_all_nodes.share = 0;
 	run->confined = false;
 
-	for_each_cpu_and(cpu, wq_unbound_cpus(), cpu_online_mask) {
-		struct padata_node *pn = &padata_nodes[cpu_to_node(cpu)];
+	for_each_cpu(cpu, wq_unbound_cpus()) {
+		struct padata_node *pn;
 
+		/* It may come or go right after: the next job will see that. */
+		if (!cpu_online(cpu))
+			continue;
+		pn = &padata_nodes[cpu_to_node(cpu)];
 		pn->share++;
 		padata_all_nodes.share++;
 		if (!cpumask_test_cpu(cpu, run->callers_cpus))
