@@ -22,7 +22,7 @@ help:
 	@echo 'make build     build the kernels      KERNEL="stock baseline series-arm64"'
 	@echo 'make boot      boot one in QEMU       KERNEL=series MEM=64G CPUS=2 APPEND="..."'
 	@echo 'make bench     time page init on real memory (part of make measure)'
-	@echo 'make torture   many jobs at once, for long     JOBS=1000000 KERNEL="series-kasan"'
+	@echo 'make torture   many jobs at once, for long     JOBS=1000000 KERNEL="series-debug"'
 	@echo 'make clean     remove what was built; keeps build/linux and the base tarball'
 	@echo
 	@echo 'NO_INSTALL=1 with any of them: list missing Debian packages, install none.'

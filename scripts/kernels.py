@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """What follows from the name of a kernel.
 
-A name is WHAT[-ARCHITECTURE][-VARIANT]: what to build, for which architecture
-(x86-64 unless named), and what is laid over its configuration.
+A name is WHAT[-ARCHITECTURE][-clang][-VARIANT]: what to build, for which
+architecture (x86-64 unless named), by which compiler (gcc unless named), and what
+is laid over its configuration.
 """
 
 import dataclasses
@@ -62,18 +63,31 @@ ARCHITECTURES = {
 		image_symbols=("_text", "_end")),
 }
 
+
+@dataclasses.dataclass(frozen=True)
+class Toolchain:
+	program: str		# the compiler, without the prefix of an architecture
+	make: tuple		# what makes the kernel's Makefile take the rest of it
+	setup: str		# the task of scripts/setup that brings it
+
+
+TOOLCHAINS = {
+	"": Toolchain(program="gcc", make=(), setup="build"),
+	"-clang": Toolchain(program="clang", make=("LLVM=1",), setup="clang"),
+}
+
 # Each is the fragment of its name, laid over kernel/configs/padata_mt.config
-VARIANTS = ("-debug", "-off", "-up", "-kasan", "-kcsan", "-check", "-bench")
+VARIANTS = ("-debug", "-off", "-up", "-kcsan", "-check", "-bench")
 # Kernels with these need a guest to suit them
-SANITIZERS = ("-debug", "-kasan", "-kcsan")
+SANITIZERS = ("-debug", "-kcsan")
 # Options that only some trees have: which, its fragment, and the variants with it
 OPTIONAL = (
 	("PADATA_KUNIT_TEST", "kernel/configs/padata_mt_kunit.config",
-	 ("", "-debug", "-up", "-kasan", "-kcsan", "-check")),
+	 ("", "-debug", "-up", "-kcsan", "-check")),
 	("PADATA_TORTURE_TEST", "kernel/configs/padata_mt_torture.config",
-	 ("-debug", "-kasan", "-kcsan")),
+	 ("-debug", "-kcsan")),
 	("DEFERRED_STRUCT_PAGE_INIT_CHECK", "kernel/configs/padata_mt_check.config",
-	 ("-debug", "-kasan", "-check")),
+	 ("-debug", "-check")),
 	("PADATA_BENCH", "kernel/configs/padata_mt_bench.config", ("-bench",)),
 )
 # Sources of this checkout that a variant's tree has beside its own, each
@@ -86,11 +100,16 @@ ADDED = {"-bench": {"kernel/padata_boot_bench.c":
 class Name:
 	what: str		# stock, baseline, series, a topic, or topic/number
 	suffix: str		# of the architecture
+	compiler: str		# suffix of the toolchain
 	variant: str
 
 	@property
 	def architecture(self):
 		return ARCHITECTURES[self.suffix]
+
+	@property
+	def toolchain(self):
+		return TOOLCHAINS[self.compiler]
 
 	@property
 	def fragments(self):
@@ -118,13 +137,16 @@ class Name:
 
 
 def parse(name):
-	suffixes = "|".join(filter(None, ARCHITECTURES))
-	match = re.fullmatch(rf"([\w./-]+?)({suffixes})?({'|'.join(VARIANTS)})?", name)
+	def one_of(suffixes):
+		return f"({'|'.join(filter(None, suffixes))})?"
+
+	match = re.fullmatch(r"([\w./-]+?)" + one_of(ARCHITECTURES) + one_of(TOOLCHAINS)
+			     + one_of(VARIANTS), name)
 	if not match:
 		raise Failure(f"'{name}' is no kernel: build stock, baseline, series, or "
-			      f"<topic>/<number>, with one of {', '.join(ARCHITECTURES)[2:]} "
-			      f"and one of {', '.join(VARIANTS)} added")
-	return Name(match[1], match[2] or "", match[3] or "")
+			      f"<topic>/<number>, with one of {', '.join(ARCHITECTURES)[2:]}, "
+			      f"one of {', '.join(TOOLCHAINS)[2:]} and one of {', '.join(VARIANTS)} added")
+	return Name(match[1], *(suffix or "" for suffix in match.groups()[1:]))
 
 
 def image(name):

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""arm64, cross-built and emulated: KUnit tests, and arm64.ini is its boot
-matrix."""
+"""KUnit and boots for arm64, cross-built and emulated: arm64.ini."""
 
 from tests import builds, kunit, matrix
+
+TIER = "named"
+WHY = "a kernel of its own takes 8 minutes: make test ONLY=arm64"
 
 KERNELS = ("baseline-arm64", "series-arm64-check")
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What goes wrong is said in one clear line, with a status that is not 0, and
-nothing that was built is lost.
+"""What goes wrong is said in one line, and harms nothing.
+
+Each time with a status that is not 0, and nothing that was built is lost.
 
 Programs that would do harm, or that should fail, are replaced by small ones
 in front of PATH.

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The bench of real memory times what does the right thing, and nothing else.
-No time is judged here."""
+"""The bench of real memory times only what does the right thing.
+
+No time is judged here.
+"""
 
 import json
 import re

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Calls the other scripts, and builds the kernels that all parts share."""
+"""Calls the other scripts."""
 
 import dataclasses
 import os
@@ -10,9 +10,6 @@ import threading
 from pathlib import Path
 
 from common import BUILD, ROOT
-
-KERNELS = ("stock", "baseline", "series", "series-check", "series-debug",
-	   "baseline-debug")
 
 
 @dataclasses.dataclass
@@ -83,8 +80,3 @@ def warnings(kernel):
 		return []
 	return [line for line in log.read_text(errors="replace").splitlines()
 		if "warning:" in line]
-
-
-def check(report):
-	for kernel in KERNELS:
-		build(report, kernel, kernel)

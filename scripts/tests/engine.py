@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The user-space tests that the series brings, in tools/testing/padata."""
+"""What also compiles in user space: tools/testing/padata."""
 
 import shutil
 import subprocess

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What measure reads from dmesg, and what it makes of it."""
+"""Dmesg is read, and turned into figures, as it should be."""
 
 import collections
 import re

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""With one CPU, a struct page costs few instructions in series, and fewer than
-in stock; and a job that is too small to split costs few.
+"""Struct pages and small jobs cost few instructions.
+
+In series with one CPU, no more than so many, and fewer than in stock.
 
 Guest time counts instructions in these guests (see scripts/measure, which
 shows the figures), so this compares counts, the same on any host, never times.

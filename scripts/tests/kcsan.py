@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The series under KCSAN: the torture test, and the KUnit tests."""
+"""KUnit and the torture test under KCSAN."""
 
 import guest
 from tests import builds, kunit, torture
+
+TIER = "long"
 
 KERNEL = "series-kcsan"
 JOBS = 10000

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The KUnit tests, in a guest with four CPUs and two nodes.
+"""KUnit tests, in a guest with four CPUs and two nodes.
 
 The kernel's own tools/testing/kunit/kunit.py reads the console.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Jobs keep to the limits of their callers, and off isolated CPUs.
+"""Jobs keep to the limits of their callers, off isolated CPUs.
 
 Threads and chunks are counted, never timed: see scripts/job_guests.py.
 """

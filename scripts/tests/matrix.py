@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The boot matrix: odd guests, as scenarios.ini describes them."""
+"""Odd guests: scripts/tests/scenarios.ini."""
 
 import configparser
 import functools

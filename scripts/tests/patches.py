@@ -1,66 +1,103 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Each patch of the queue builds, and boots to init, with CONFIG_PADATA and
-DEFERRED_STRUCT_PAGE_INIT on and off."""
+"""Each patch builds and boots, and is quiet under W=1 and sparse.
+
+With gcc and with Clang, and with CONFIG_PADATA and
+DEFERRED_STRUCT_PAGE_INIT on and off.
+"""
 
 import hashlib
-import subprocess
 
+import kbuild
 import kernels
-from common import ROOT, Failure, progress
+from common import Failure, progress
 from tests import boots, builds
 
+TIER = "long"
+
 GUEST = {"memory": "5G", "cpus": "2"}
-VARIANTS = {"": "on", "-off": "off"}
+# Suffixes of scripts/build
+OPTIONS = {"": "options on", "-off": "options off"}
+COMPILERS = {"": "gcc", "-clang": "Clang"}
 
 
-def list_patches():
-	"""(name, commit) of each patch, in order."""
-	listed = subprocess.run([ROOT / "scripts/commit-of", "--list"], text=True,
-				capture_output=True)
-	if listed.returncode:
-		raise Failure(listed.stderr.strip().splitlines()[-1])
-	for line in listed.stdout.splitlines():
-		name, commit, _ = line.split(" ", 2)
-		if not name.endswith("/0000"):
-			yield name, commit
+class Boots:
+	"""Guests, one for each image: many patches change nothing in some of them."""
+
+	def __init__(self):
+		self.started = {}
+
+	def start(self, kernel):
+		image = hashlib.sha256(kernels.image(kernel).read_bytes()).digest()
+		if image not in self.started:
+			self.started[image] = (kernel, boots.start(
+				kernel, GUEST, f"patches/{kernel.replace('/', '-')}.txt"))
+		return self.started[image]
 
 
-def commit_of(name):
-	return subprocess.run([ROOT / "scripts/commit-of", name], text=True,
-			      capture_output=True).stdout.strip()
+def build_one(kernel, what):
+	"""What is wrong with the build of a kernel, as lines; and if it is there."""
+	ended = builds.script("scripts/build", kernel)
+	if not ended.ok:
+		return [f"{what}: {line}" for line in ended.details()], False
+	return [f"{what}: {line}" for line in builds.warnings(kernel)], True
+
+
+def build_all(patch, booted, last):
+	"""Build a patch in every way. Returns what is wrong, and its guests."""
+	problems, guests = [], []
+	for compiler, compiler_name in COMPILERS.items():
+		for option, option_name in OPTIONS.items():
+			kernel = patch + compiler + option
+			what = f"{compiler_name}, {option_name}"
+			found, built = build_one(kernel, what)
+			problems += found
+			if not built:
+				continue
+			# What Clang makes is booted once for each topic
+			if not compiler or last:
+				guests.append((what, option, *booted.start(kernel)))
+			if not compiler:
+				ended = builds.script("scripts/strict", kernel)
+				problems += [f"{what}: {line}" for line in
+					     ended.output or (not ended.ok and
+							      ended.details()) or []]
+	return problems, guests
+
+
+def boot_problems(guests):
+	for what, option, kernel, future in guests:
+		result, reason = boots.outcome(future)
+		if not result:
+			yield f"{what}: {reason}"
+		elif not result.ok:
+			for line in boots.describe(kernel, result):
+				yield f"{what}: {line}"
+		elif not option and not boots.deferred_nodes(result.lines):
+			yield f"{what}: no struct page was initialised late"
 
 
 def check(report):
-	patches = list(list_patches())
-	# The last patch of a topic is a kernel that was built anyway
-	built = {commit_of(kernel): kernel for kernel in ("baseline", "series")}
+	booted = Boots()
+	waiting = []
 
-	# One variant after the other: from patch to patch little changes, and
-	# the guests boot while the next kernel is being built
-	guests = {}
-	booted = {}
-	for variant in VARIANTS:
-		for patch, commit in patches:
-			kernel = patch + variant
-			if not variant and commit in built:
-				kernel = built[commit]
-			log = f"patches/{patch.replace('/', '-')}{variant}.txt"
-			if not builds.build(report, kernel, f"{patch} builds, options "
-					    f"{VARIANTS[variant]}"):
-				continue
-			# Many patches change nothing with the options off
-			image = hashlib.sha256(kernels.image(kernel).read_bytes()).digest()
-			if image not in booted:
-				booted[image] = (kernel, boots.start(kernel, GUEST, log))
-			guests[patch, variant] = booted[image]
+	def report_one():
+		patch, problems, guests = waiting.pop(0)
+		problems += boot_problems(guests)
+		report.check(not problems, f"{patch} builds and boots", problems)
 
-	for count, ((patch, variant), (kernel, future)) in enumerate(guests.items(), 1):
-		progress(f"Booting {count} of {len(guests)}: {kernel}")
-		result, reason = boots.outcome(future)
-		problems = [reason] if not result else []
-		if result and not result.ok:
-			problems = boots.describe(kernel, result)
-		elif result and not variant and not boots.deferred_nodes(result.lines):
-			problems = ["no struct page was initialised late"]
-		report.check(not problems, f"{patch} boots, options {VARIANTS[variant]}",
-			     problems)
+	commits = kbuild.commits()
+	for number, (patch, _) in enumerate(commits):
+		if patch.endswith("/0000"):
+			continue
+		last = number + 1 == len(commits) or commits[number + 1][0].endswith("/0000")
+		progress(f"Patch {patch}")
+		try:
+			problems, guests = build_all(patch, booted, last)
+		except Failure as failure:
+			problems, guests = [str(failure)], []
+		waiting.append((patch, problems, guests))
+		# The guests of one run while the next one builds
+		if len(waiting) > 1:
+			report_one()
+	while waiting:
+		report_one()

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The queue of patches: what scripts/check says of it, line for line."""
+"""Patches, series, view and tree agree; style of all files.
+
+What scripts/check says, line for line.
+"""
 
 from tests import builds
 from tests.ktap import Reader

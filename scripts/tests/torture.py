@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The torture test of multithreaded jobs, under KASAN and lockdep; kcsan.py has
-it under KCSAN. scripts/torture runs it for longer.
+"""Jobs of all kinds at once, under KASAN and lockdep.
+
+scripts/torture runs it for longer, and kcsan.py has it under KCSAN.
 """
 
 import re
 
 import guest
 from tests import boots, builds
+
+TIER = "long"
 
 # About a minute in an emulated guest
 JOBS = 20000
@@ -72,5 +75,5 @@ def check_kernel(report, kernel, jobs):
 
 
 def check(report):
-	if builds.build(report, "series-kasan", "series-kasan builds"):
-		check_kernel(report, "series-kasan", JOBS)
+	if builds.build(report, "series-debug", "series-debug builds"):
+		check_kernel(report, "series-debug", JOBS)

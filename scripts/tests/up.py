@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The series in a kernel for one CPU, which has no padata: jobs come to the same."""
+"""KUnit in a kernel for one CPU, which has no padata."""
 
 from tests import builds, kunit
+
+TIER = "long"
 
 
 def check(report):

@@ -1,0 +1,470 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Configures and compiles kernels, for scripts/build and scripts/strict."""
+
+import collections
+import contextlib
+import ctypes
+import dataclasses
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import kernels
+from common import (BUILD, LINUX, ROOT, Failure, duration, progress, relative,
+		    say)
+
+# One working tree for all kernels, moved from commit to commit: the objects
+# live in one folder for each kernel, and only changed files get a new date.
+SOURCE = BUILD / "src"
+
+# A whole build prints about this many lines; for the progress only
+WHOLE_BUILD = 1700
+
+# Nothing of the place, the time or the person may reach the kernel, or its
+# instruction counts would not repeat elsewhere.
+REPRODUCIBLE = ["KBUILD_BUILD_TIMESTAMP=2026-01-01", "KBUILD_BUILD_USER=padata",
+		"KBUILD_BUILD_HOST=mt", "KBUILD_BUILD_VERSION=1"]
+
+
+def git(*arguments, at=LINUX, **options):
+	return subprocess.run(["git", "-C", at, *arguments], text=True,
+			      capture_output=True, **options)
+
+
+def commit_of(what):
+	found = subprocess.run([ROOT / "scripts/commit-of", what], text=True,
+			       capture_output=True)
+	if found.returncode:
+		raise Failure(found.stderr.strip().splitlines()[-1])
+	return found.stdout.strip()
+
+
+def commits():
+	"""[(topic/number, commit)] of all patches and covers, in order."""
+	listed = subprocess.run([ROOT / "scripts/commit-of", "--list"], text=True,
+				capture_output=True)
+	if listed.returncode:
+		raise Failure(listed.stderr.strip().splitlines()[-1])
+	return [tuple(line.split(" ", 2)[:2]) for line in listed.stdout.splitlines()]
+
+
+def has_option(commit, symbol):
+	return not git("grep", "-q", f"^config {symbol}$", commit, "--",
+		       "*Kconfig*").returncode
+
+
+def commit_with(commit, added):
+	"""A commit that has sources of this checkout beside those of `commit`.
+
+	It is on no branch, and the same each time for the same sources.
+	"""
+	if not added:
+		return commit
+	index = BUILD / f"added.index.{os.getpid()}"
+	environment = os.environ | {"GIT_INDEX_FILE": str(index)}
+	for who in ("AUTHOR", "COMMITTER"):
+		environment |= {f"GIT_{who}_NAME": "padata-mt", f"GIT_{who}_EMAIL": "",
+				f"GIT_{who}_DATE": "2026-01-01T00:00:00Z"}
+
+	def step(*arguments, **options):
+		done = git(*arguments, env=environment, **options)
+		if done.returncode:
+			raise Failure("could not add sources to the tree: "
+				      + (done.stderr.strip().splitlines() or ["?"])[-1])
+		return done.stdout.strip()
+
+	def put(path, text):
+		blob = step("hash-object", "-w", "--stdin", input=text)
+		step("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}")
+
+	try:
+		step("read-tree", commit)
+		for place, source in added.items():
+			makefile = str(Path(place).with_name("Makefile"))
+			put(place, (ROOT / source).read_text())
+			put(makefile, step("cat-file", "blob", f":{makefile}")
+			    + f"\nobj-y += {Path(place).stem}.o\n")
+		return step("commit-tree", step("write-tree"), "-p", commit, "-m",
+			    "Sources of the checkout")
+	finally:
+		index.unlink(missing_ok=True)
+
+
+def compiler(name):
+	program = name.toolchain.program
+	if program == "gcc":
+		program = os.environ.get("CC", program)
+	return name.architecture.cross + program if not name.compiler else program
+
+
+def version_of_compiler(name):
+	try:
+		said = subprocess.run([compiler(name), "--version"], text=True,
+				      capture_output=True)
+	except FileNotFoundError:
+		tasks = [name.toolchain.setup] + [name.architecture.setup] * bool(name.suffix)
+		raise Failure(f"{compiler(name)} is missing: run scripts/setup "
+			      + " ".join(tasks)) from None
+	return said.stdout.splitlines()[0]
+
+
+def move_source(commit):
+	"""Put the working tree at `commit`."""
+	if git("rev-parse", "--git-dir", at=SOURCE).returncode or not (
+			SOURCE / ".git").exists():
+		shutil.rmtree(SOURCE, ignore_errors=True)
+		git("worktree", "prune")
+		moved = git("worktree", "add", "-q", "--detach", SOURCE, commit)
+	else:
+		# Left by a git that was killed
+		Path(git("rev-parse", "--absolute-git-dir", at=SOURCE).stdout.strip(),
+		     "index.lock").unlink(missing_ok=True)
+		moved = git("checkout", "-q", "--force", "--detach", commit, at=SOURCE)
+	if moved.returncode:
+		if "No space left" in moved.stderr:
+			raise OSError(errno.ENOSPC, "no space")
+		raise Failure(f"could not check out {commit[:12]} in build/src: "
+			      + moved.stderr.strip().splitlines()[-1])
+
+
+def read_fragments(paths):
+	"""What the fragments ask for: {symbol: value}, None where not set, the
+	last one winning; and what they only check, in the same form."""
+	wanted, checked = {}, {}
+	for path in paths:
+		for line in path.read_text().splitlines():
+			into = checked if line.startswith("#CHECK#") else wanted
+			line = line.removeprefix("#CHECK#").strip().removeprefix("# ")
+			if match := re.fullmatch(r"(CONFIG_\w+)=(.*)", line):
+				into[match[1]] = match[2]
+			elif match := re.fullmatch(r"(CONFIG_\w+) is not set", line):
+				into[match[1]] = None
+	return wanted, checked
+
+
+def check_config(config, paths):
+	"""Kconfig drops silently what has unmet dependencies."""
+	final, _ = read_fragments([config])
+	wanted, checked = read_fragments(paths)
+	for symbol, value in (wanted | checked).items():
+		if final.get(symbol) != value:
+			line = f"{symbol}={value}" if value else f"{symbol} is not set"
+			instead = final.get(symbol)
+			raise Failure(f"the configuration lost '{line}' (it has "
+				      + (f"{symbol}={instead}" if instead else "it not set")
+				      + "): see what it depends on in "
+				      + ", ".join(str(path.relative_to(ROOT)) for path in paths))
+
+
+def make_command(output, name):
+	what, architecture = name.what, name.architecture
+	command = ["make", "-C", SOURCE, f"O={output}", f"-j{os.cpu_count()}",
+		   *REPRODUCIBLE,
+		   f"ARCH={architecture.kernel}",
+		   f"CROSS_COMPILE={architecture.cross}",
+		   # Says in its first line which kernel it is
+		   f"LOCALVERSION=-{what}" if "/" not in what else "LOCALVERSION=-patch",
+		   # Names in warnings as they are in the tree, with ccache too
+		   "KCPPFLAGS=-fmacro-prefix-map=../../src/=",
+		   *name.toolchain.make]
+	cc = compiler(name)
+	if shutil.which("ccache"):
+		cc = f"ccache {cc}"
+	return command + [f"CC={cc}"]
+
+
+def make_environment():
+	# The caller's may well be a make, too
+	environment = {key: value for key, value in os.environ.items()
+		       if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "CC")
+		       and not key.startswith("GIT_")}
+	environment.update(CCACHE_BASEDIR=str(ROOT), CCACHE_NOHASHDIR="1", LC_ALL="C")
+	if not os.access(Path.home(), os.W_OK):
+		environment.setdefault("CCACHE_DIR", str(BUILD / "ccache"))
+	return environment
+
+
+def die_with_parent():
+	pr_set_pdeathsig = 1
+	ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+
+
+def run_make(name, command, log, expected=0):
+	"""Run it with its output in `log` and its progress on the screen."""
+	started = time.monotonic()
+	steps = 0
+	make = subprocess.Popen(command, env=make_environment(), text=True,
+				errors="replace", stdin=subprocess.DEVNULL,
+				stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+				preexec_fn=die_with_parent)
+	try:
+		for line in make.stdout:
+			log.write(line)
+			if re.match(r"  [A-Z0-9_]+ +\S", line):
+				steps += 1
+				share = f" of about {max(expected, steps)}" if expected else ""
+				progress(f"Building {name}: step {steps}{share}, "
+					 + duration(time.monotonic() - started))
+	except BaseException:
+		make.terminate()
+		raise
+	finally:
+		make.wait()
+	if make.returncode:
+		raise Failure(explain(name, log))
+
+
+def explain(name, log):
+	log.flush()
+	lines = Path(log.name).read_text(errors="replace").splitlines()
+	if any("No space left on device" in line for line in lines):
+		raise OSError(errno.ENOSPC, "no space")
+	errors = [line for line in lines
+		  if re.search(r"error:|undefined reference|not found|\*\*\*", line)]
+	first = (errors or lines or ["make said nothing"])[0].strip()
+	return f"{name} does not build: {first} (all of it in {relative(log.name)})"
+
+
+def kconfig_of(commit):
+	"""A checksum over all of `commit` that shapes a configuration."""
+	files = git("ls-tree", "-r", commit).stdout
+	return hashlib.sha256("\n".join(
+		line for line in files.splitlines()
+		if re.search(r"\bKconfig|/kconfig/|/tiny\S*\.config$|Makefile.compiler",
+			     line)).encode()).hexdigest()
+
+
+def configure(name, command, output, fragments, made_from, log):
+	"""Make the .config, unless it is there and made from the same: Kconfig
+	asks the compiler so much that most patches build faster than that."""
+	stamp_file = output / ".configured"
+	config = output / ".config"
+
+	def stamp():
+		return made_from + hashlib.sha256(config.read_bytes()).hexdigest() + "\n"
+
+	if config.exists() and stamp_file.exists() and stamp_file.read_text() == stamp():
+		return
+	run_make(name, command + ["tinyconfig"], log)
+	merge = [SOURCE / "scripts/kconfig/merge_config.sh", "-m", "-O", output,
+		 config, *fragments]
+	run_make(name, list(map(str, merge)), log)
+	run_make(name, command + ["olddefconfig"], log)
+	check_config(config, fragments)
+	stamp_file.write_text(stamp())
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+	"""All that follows from a kernel's name and from the tree."""
+	name: str
+	parsed: kernels.Name
+	commit: str
+	fragments: list
+	output: Path		# where make leaves its objects
+	command: list
+
+	@property
+	def place(self):
+		return BUILD / "kernel" / self.name
+
+	@property
+	def image(self):
+		return kernels.image(self.name)
+
+	@property
+	def made(self):
+		"""The image where make leaves it."""
+		return self.output / self.parsed.architecture.image
+
+	@property
+	def made_with(self):
+		return {
+			"config": [hashlib.sha256(path.read_bytes()).hexdigest()
+				   for path in self.fragments],
+			"compiler": version_of_compiler(self.parsed),
+			"make": [str(word) for word in self.command[3:]
+				 if not str(word).startswith("-j")],
+		}
+
+	@property
+	def stamp(self):
+		tree = git("rev-parse", f"{self.commit}^{{tree}}").stdout.strip()
+		return json.dumps({"tree": tree, **self.made_with}, indent=1) + "\n"
+
+	def log(self, what):
+		path = BUILD / f"log/{what}-{self.name.replace('/', '-')}.log"
+		path.parent.mkdir(exist_ok=True)
+		return path
+
+
+def plan(name):
+	parsed = kernels.parse(name)
+	commit = commit_with(commit_of(parsed.what), parsed.added)
+	fragments = [ROOT / path for path in parsed.fragments]
+	fragments += [ROOT / path for symbol, path in parsed.optional_fragments
+		      if has_option(commit, symbol)]
+
+	# The kernels of single patches differ little: they share one folder, so
+	# that each takes seconds, and only the image is kept
+	single = "/" in parsed.what
+	folder = (f"patch{parsed.suffix}{parsed.compiler}{parsed.variant}" if single
+		  else name)
+	output = BUILD / "kernel" / folder
+	return Plan(name, parsed, commit, fragments, output,
+		    make_command(output, parsed))
+
+
+def inputs(output):
+	"""{object: files of the source tree that went into it} of a folder."""
+	source = os.path.relpath(SOURCE, output)
+	found = {}
+	for rule in output.rglob(".*.cmd"):
+		made = str(rule.relative_to(output).with_name(rule.name[1:-len(".cmd")]))
+		found[made] = set(re.findall(rf"{source}/([^\s=]+)", rule.read_text()))
+	return found
+
+
+def changed_files(old, new):
+	"""{path: A, M or D} between two commits."""
+	lines = git("diff", "--name-status", "--no-renames", old, new).stdout
+	return {path: status for status, path
+		in (line.split("\t") for line in lines.splitlines())}
+
+
+def holds(planned):
+	"""Whether the image in a plan's folder is what making it would give: make
+	alone takes long to find out that there is nothing to do."""
+	try:
+		built = json.loads((planned.output / ".built").read_text())
+	except (OSError, ValueError):
+		return False
+	if built["made_with"] != planned.made_with or not planned.made.exists():
+		return False
+	if built["commit"] == planned.commit:
+		return True
+
+	changed = {path: status for path, status
+		   in changed_files(built["commit"], planned.commit).items()
+		   if not re.match(r"Documentation/|MAINTAINERS$|tools/testing/", path)}
+	# A new header may be found before another one
+	if any(re.search(r"(^|/)(Makefile|Kbuild|Kconfig)|^scripts/|^tools/", path)
+	       or status == "A" and path.endswith(".h")
+	       for path, status in changed.items()):
+		return False
+	return not changed or changed.keys().isdisjoint(
+		set().union(*inputs(planned.output).values()))
+
+
+def compile_at(planned):
+	"""Make the image of a plan in its folder."""
+	output, commit = planned.output, planned.commit
+	if holds(planned):
+		return
+	(output / ".built").unlink(missing_ok=True)
+	output.mkdir(parents=True, exist_ok=True)
+	expected = 0 if (output / "vmlinux").exists() else WHOLE_BUILD
+	progress(f"Building {planned.name}: checking out {commit[:12]}")
+	move_source(commit)
+	with open(planned.log("build"), "w") as log:
+		configure(planned.name, planned.command, output, planned.fragments,
+			  json.dumps([kconfig_of(commit), planned.made_with]), log)
+		run_make(planned.name, planned.command + [planned.image.name], log,
+			 expected)
+	(output / ".built").write_text(json.dumps(
+		{"commit": commit, "made_with": planned.made_with}))
+
+
+def build(name):
+	"""Build one kernel. Returns False when it was built already."""
+	planned = plan(name)
+	stamp_file = planned.place / ".stamp"
+	stamp = planned.stamp
+	if (planned.image.exists() and stamp_file.exists()
+	    and stamp_file.read_text() == stamp):
+		return False
+
+	started = time.monotonic()
+	stamp_file.unlink(missing_ok=True)
+	planned.log("build").write_text("")
+	compile_at(planned)
+	if planned.output != planned.place:
+		planned.image.parent.mkdir(parents=True, exist_ok=True)
+		shutil.copy(planned.made, planned.image)
+	stamp_file.write_text(stamp)
+	say(f"Built {name} in {duration(time.monotonic() - started)}")
+	return True
+
+
+def strict(name):
+	"""The warnings of W=1 and sparse, as they were printed, for the sources of
+	the series that a patch changes, or that depend on what it changes."""
+	planned = plan(name)
+	kept = planned.place / ".strict"
+	stamp = planned.stamp
+	try:
+		stored = json.loads(kept.read_text())
+		if stored["stamp"] == stamp:
+			return stored["warnings"]
+	except (OSError, ValueError):
+		pass
+
+	compile_at(planned)
+	move_source(planned.commit)
+	of_series = changed_files("base", "HEAD")
+	# <topic>/0000 changes nothing, and stands for all that comes after it
+	changed = changed_files(f"{planned.commit}^", planned.commit) or of_series
+	objects = sorted(
+		made for made, files in inputs(planned.output).items()
+		if made.endswith(".o") and not files.isdisjoint(changed)
+		and any(file in of_series for file in files
+			if Path(file).with_suffix(".o") == Path(made)))
+	log_file = planned.log("strict")
+	with open(log_file, "w") as log:
+		if objects:
+			run_make(name, planned.command + ["W=1", "C=2", *objects], log,
+				 len(objects) * 3)
+	warnings = sorted({line.strip().replace(f"{SOURCE}/", "").replace("../../src/", "")
+			   for line in log_file.read_text(errors="replace").splitlines()
+			   if re.search(r"\b(warning|error):", line)})
+	planned.place.mkdir(parents=True, exist_ok=True)
+	kept.write_text(json.dumps({"stamp": stamp, "objects": objects,
+				    "warnings": warnings}, indent=1))
+	return warnings
+
+
+def new_warnings(name, base):
+	"""Those of strict() that the kernel `base` does not give, wherever in
+	the same file it gives them."""
+	def anywhere(warning):
+		return re.sub(r":\d+(:\d+)?:", ":", warning, count=1)
+
+	forgiven = collections.Counter(map(anywhere, strict(base)))
+	found = []
+	for warning in strict(name):
+		if forgiven[anywhere(warning)]:
+			forgiven[anywhere(warning)] -= 1
+		else:
+			found.append(warning)
+	return found
+
+
+@contextlib.contextmanager
+def sources():
+	"""Nobody else moves the source tree meanwhile."""
+	BUILD.mkdir(exist_ok=True)
+	with open(BUILD / "src.lock", "w") as lock:
+		try:
+			fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+		except BlockingIOError:
+			progress("Waiting for another build in this checkout")
+			fcntl.flock(lock, fcntl.LOCK_EX)
+		yield
