@@ -2,7 +2,7 @@
 # Each target calls one script; variables on the command line reach it through
 # the environment.
 
-.PHONY: help tree refresh check mbox build boot bench measure test torture clean
+.PHONY: help tree refresh check mbox build boot bench measure test torture clean bases
 .NOTPARALLEL:
 
 help:
@@ -17,15 +17,16 @@ help:
 	@echo '                 FORCE=1  drop commits that are not in patches/ (a branch keeps them)'
 	@echo 'make refresh   write patches/, series and the plain-source view from build/linux'
 	@echo 'make check     patches, series, view and tree agree; style of all files'
+	@echo 'make bases     try the queue on each 6.12.y that apt offers: build/bases/report.txt'
 	@echo 'make mbox      threads to mail, in build/mbox'
 	@echo '                 SIGNOFF="Name <address>" VERSION=2 TO=directory'
 	@echo 'make build     build the kernels      KERNEL="stock baseline series-arm64"'
 	@echo 'make boot      boot one in QEMU       KERNEL=series MEM=64G CPUS=2 APPEND="..."'
 	@echo 'make bench     time page init on real memory (part of make measure)'
 	@echo 'make torture   many jobs at once, for long     JOBS=1000000 KERNEL="series-debug"'
-	@echo 'make clean     remove what was built; keeps build/linux and the base tarball'
+	@echo 'make clean     remove what was built; keeps build/linux and downloads'
 	@echo
 	@echo 'NO_INSTALL=1 with any of them: list missing Debian packages, install none.'
 
-tree refresh check mbox build boot bench measure test torture clean:
+tree refresh check mbox build boot bench measure test torture clean bases:
 	@scripts/$@
