@@ -20,6 +20,7 @@ help:
 	@echo 'make bases     try the queue on each 6.12.y that apt offers: build/bases/report.txt'
 	@echo 'make mbox      threads to mail, in build/mbox'
 	@echo '                 SIGNOFF="Name <address>" VERSION=2 TO=directory'
+	@echo '                 SINCE=v1  tell what changed since that tag of this repository'
 	@echo 'make build     build the kernels      KERNEL="stock baseline series-arm64"'
 	@echo 'make boot      boot one in QEMU       KERNEL=series MEM=64G CPUS=2 APPEND="..."'
 	@echo 'make bench     time page init on real memory (part of make measure)'

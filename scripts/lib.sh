@@ -129,6 +129,19 @@ use_fixed_committer() {
 	export GIT_COMMITTER_NAME=padata-mt GIT_COMMITTER_EMAIL=padata-mt@localhost
 }
 
+# The commit of the base has the same name everywhere, too: in a subshell, before
+# "git commit"
+use_base_identity() {
+	use_fixed_committer
+	export GIT_AUTHOR_NAME=$GIT_COMMITTER_NAME GIT_AUTHOR_EMAIL=$GIT_COMMITTER_EMAIL \
+		GIT_AUTHOR_DATE='2024-11-17T00:00:00Z' GIT_COMMITTER_DATE='2024-11-17T00:00:00Z'
+}
+
+# That commit, which is the tag base unless build/linux came about in another way
+base_commit() { # VERSION TREE
+	(use_base_identity && tree_git commit-tree -m "Linux $1" "$2")
+}
+
 # --- the commits in the kernel tree -------------------------------------------
 #
 # base, then for each topic one empty commit with its cover letter (marked by a
