@@ -86,6 +86,12 @@ def check(report):
 		report.check(not problems, f"{patch} builds and boots", problems)
 
 	commits = kbuild.commits()
+	# The base's own warnings, while its objects are next to be built anyway
+	for option in OPTIONS:
+		ended = builds.script("scripts/strict", commits[0][0] + option)
+		if not ended.ok:
+			report.fail(f"the base builds, {OPTIONS[option]}", ended.details())
+			return
 	for number, (patch, _) in enumerate(commits):
 		if patch.endswith("/0000"):
 			continue
