@@ -11,6 +11,7 @@ help:
 	@echo 'make test      build and run every test; ends with "N passed, N failed"'
 	@echo '                 FULL=1  the long parts too: one CPU, KASAN, torture'
 	@echo '                 ONLY="queue matrix"  only these parts'
+	@echo '                 JUNIT=file.xml  the results, for CI (build/test/junit.xml)'
 	@echo
 	@echo 'make tree      make build/linux: the base, then one commit per patch'
 	@echo '                 BASE_TARBALL=file  take this kernel source as the base'

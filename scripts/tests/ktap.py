@@ -1,16 +1,76 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the tests found, as KTAP on stdout: one line a check."""
+"""What the tests found: as KTAP on stdout, one line a check, and kept for JUnit.
 
+Each part is a test with its checks as subtests, in the form that the kernel's
+kunit.py reads. How many checks a part has is not known before, and kunit.py takes no
+plan after them: only the top level has one.
+"""
+
+import dataclasses
 import re
+import time
 
-from common import say
+from common import duration, say
+
+
+@dataclasses.dataclass
+class Check:
+	name: str
+	outcome: str		# "passed", "failed" or "skipped"
+	seconds: float		# since the check before it
+	text: list		# why, for a person
+
+
+@dataclasses.dataclass
+class Part:
+	name: str
+	seconds: float
+	checks: list
+
+	def count(self, outcome):
+		return sum(check.outcome == outcome for check in self.checks)
 
 
 class Report:
-	def __init__(self):
-		self.part = ""
-		self.passed = self.failed = self.skipped = 0
+	def __init__(self, parts):
+		"""For so many parts."""
+		self.parts = []
+		self.number = 0			# of the part
+		self.part = ""			# its name, while it is under way
+		self.checks = []		# of that part
+		self.began = self.last = 0
 		say("KTAP version 1")
+		say(f"1..{parts}")
+
+	# ---- the parts -------------------------------------------------------
+
+	def begin(self, part):
+		self.part = part
+		self.checks = []
+		self.began = self.last = time.monotonic()
+		say(f"  # Subtest: {part}")
+
+	def end(self):
+		"""Says whether all went well."""
+		part = Part(self.part, time.monotonic() - self.began, self.checks)
+		self.parts.append(part)
+		self.part = ""
+		self.number += 1
+		if not part.checks or part.count("failed"):
+			say(f"not ok {self.number} {part.name}")
+		elif not part.count("passed"):
+			say(f"ok {self.number} {part.name} # SKIP nothing could be checked")
+		else:
+			say(f"ok {self.number} {part.name}")
+		say(f"# {part.name} took {duration(part.seconds)}")
+		return not part.count("failed")
+
+	def skip_part(self, part, reason):
+		self.number += 1
+		self.parts.append(Part(part, 0, [Check("all of it", "skipped", 0, [reason])]))
+		say(f"ok {self.number} {part} # SKIP {reason}")
+
+	# ---- their checks ----------------------------------------------------
 
 	def check(self, good, name, details=()):
 		"""One check and its outcome; the details only where it failed."""
@@ -21,33 +81,43 @@ class Report:
 		return bool(good)
 
 	def ok(self, name, remark=""):
-		self.passed += 1
-		self._line("ok", name + (f" # {remark}" if remark else ""))
+		self._add("ok", name, "passed", remark)
 
 	def fail(self, name, details=()):
-		self.failed += 1
-		self._line("not ok", name)
+		self._add("not ok", name, "failed")
 		for detail in details:
 			self.note(detail)
 
 	def skip(self, name, reason):
-		self.skipped += 1
-		self._line("ok", f"{name} # SKIP {reason}")
+		self._add("ok", name, "skipped", f"SKIP {reason}")
+		self.checks[-1].text.append(reason)
 
 	def note(self, text):
 		for line in text.splitlines() or [""]:
-			say(f"# {line}".rstrip())
+			say(f"  # {line}".rstrip())
+		if self.checks and self.checks[-1].outcome == "failed":
+			self.checks[-1].text.append(text)
 
-	def _line(self, status, name):
-		number = self.passed + self.failed + self.skipped
-		say(f"{status} {number} - {self.part} {name}")
+	def _add(self, status, name, outcome, directive=""):
+		# A directive would begin there
+		name = re.sub(r"\s*#\s*", " ", name).strip()
+		now = time.monotonic()
+		self.checks.append(Check(name, outcome, now - self.last, []))
+		self.last = now
+		directive = f" # {directive}" if directive else ""
+		say(f"  {status} {len(self.checks)} - {name}{directive}")
+
+	# ---- the end ---------------------------------------------------------
+
+	def count(self, outcome):
+		return sum(part.count(outcome) for part in self.parts)
 
 	def finish(self):
-		"""The closing lines, and the status to exit with."""
-		say(f"1..{self.passed + self.failed + self.skipped}")
-		skipped = f", {self.skipped} skipped" if self.skipped else ""
-		say(f"{self.passed} passed, {self.failed} failed{skipped}")
-		return 1 if self.failed or not self.passed else 0
+		"""The closing line, and the status to exit with."""
+		passed, failed, skipped = map(self.count, ("passed", "failed", "skipped"))
+		say(f"{passed} passed, {failed} failed"
+		    + (f", {skipped} skipped" if skipped else ""))
+		return 1 if failed or not passed else 0
 
 
 class Reader:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import kernels
-from common import BUILD, LINUX, relative
+from common import LINUX, relative
 from tests import boots
 
 GUEST = {"nodes": "2:4G, 2:4G", "append": "kunit.enable=1", "timeout": "400"}
@@ -42,19 +42,23 @@ def check_kernels(report, *names):
 		check_suites(report, kernel, result.log)
 
 
-def check_suites(report, kernel, log):
+def parse(log):
+	"""{name: what kunit.py says of it} of the tests at the top level of a KTAP."""
 	results = log.with_suffix(".json")
 	results.unlink(missing_ok=True)
-	parser = BUILD / "test/kunit" / f"{kernel}-parsed.txt"
-	with open(parser, "w") as output:
+	with open(log.with_name(f"{log.stem}-parsed.txt"), "w") as output:
 		subprocess.run([sys.executable, LINUX / "tools/testing/kunit/kunit.py",
 				"parse", f"--json={results}", log],
 			       stdout=output, stderr=subprocess.STDOUT)
 	try:
-		suites = {suite["name"]: suite for suite
-			  in json.loads(results.read_text())["sub_groups"]}
+		return {test["name"]: test for test
+			in json.loads(results.read_text())["sub_groups"]}
 	except (OSError, ValueError, KeyError):
-		suites = {}
+		return {}
+
+
+def check_suites(report, kernel, log):
+	suites = parse(log)
 
 	# More suites than expected are welcome
 	names = list(SUITES.get(kernel) or SUITES[kernels.parse(kernel).what])

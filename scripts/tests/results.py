@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the tests print and write can be read by others: kunit.py, and JUnit's readers.
+
+Every kind of outcome is put into a report, and read back.
+"""
+
+import contextlib
+import io
+import xml.etree.ElementTree
+
+from common import BUILD, Failure, relative
+from tests import junit, kunit
+from tests.ktap import Reader, Report
+
+PLACE = BUILD / "test/results"
+
+# As kunit.py and JUnit are to have it: {part: {check: outcome}}
+EXPECTED = {
+	"good": {"one": "passed", "one of 3, with a number 2 sign": "passed"},
+	"bad": {"two": "failed", "three": "skipped", "it's <\"&\x1b": "failed",
+		"could go on": "failed"},
+	"read": {"of another": "passed", "of no other": "failed", "left out": "skipped"},
+	"skipped": {"all": "skipped"},
+	"left-out": {"all of it": "skipped"},
+}
+
+
+def check(report):
+	PLACE.mkdir(parents=True, exist_ok=True)
+	with contextlib.redirect_stdout(io.StringIO()) as printed:
+		sample = make_sample()
+	read_ktap(report, printed.getvalue())
+	read_junit(report, sample)
+
+
+def make_sample():
+	sample = Report(len(EXPECTED))
+	sample.begin("good")
+	sample.ok("one")
+	sample.ok("one of 3, with a number #2 sign", "and a remark")
+	sample.end()
+	sample.begin("bad")
+	sample.fail("two", ["the first reason", "ok 1 - is not a result # SKIP"])
+	sample.skip("three", "no reason # to do it")
+	sample.check(False, "it's <\"&\x1b", ["]]> \x00"])
+	sample.fail("could go on", [])
+	sample.end()
+	sample.begin("read")
+	reader = Reader(sample)
+	for line in ("KTAP version 1", "ok 1 - of another", "not ok 2 - of no other",
+		     "# as it were", "ok 3 - left out # SKIP not here", "1..3"):
+		reader.read(line)
+	sample.end()
+	sample.begin("skipped")
+	sample.skip("all", "nothing to do")
+	sample.end()
+	sample.skip_part("left-out", "when named only")
+	sample.finish()
+	return sample
+
+
+def read_ktap(report, printed):
+	log = PLACE / "sample.ktap"
+	log.write_text(printed)
+	words = {"PASS": "passed", "SKIP": "skipped", "FAIL": "failed"}
+	found = {part: {case: words.get(status, status)
+			for case, status in kunit.cases_of(results)}
+		 for part, results in kunit.parse(log).items()}
+	expected = {part: checks for part, checks in EXPECTED.items()
+		    if part != "left-out"}
+	report.check(found == expected, "kunit.py reads what make test prints",
+		     [f"{relative(log)} has {found}", f"and should have {expected}"])
+
+	# A line that does not fit shows in what it says of the whole
+	said = (PLACE / "sample-parsed.txt").read_text()
+	report.check("[ERROR]" not in said and "Ran 11 tests" in said,
+		     "kunit.py finds no mistake in its form", said.splitlines()[-3:])
+
+
+def read_junit(report, sample):
+	path = PLACE / "sample.xml"
+	junit.write(sample, path)
+	suites = xml.etree.ElementTree.parse(path).getroot()
+	found = {suite.get("name"): {case.get("name"): outcome(case)
+				     for case in suite.iter("testcase")}
+		 for suite in suites.iter("testsuite")}
+	expected = {part: {name.replace("\x1b", ""): outcome
+			   for name, outcome in checks.items()}
+		    for part, checks in EXPECTED.items()}
+	report.check(found == expected, "JUnit XML has each check and its outcome",
+		     [f"{relative(path)} has {found}", f"and should have {expected}"])
+
+	failure = suites.find(".//testcase[@name='two']/failure")
+	skipped = suites.find(".//testcase[@name='three']/skipped")
+	report.check(failure is not None and failure.get("message") == "the first reason"
+		     and "is not a result" in (failure.text or "")
+		     and skipped is not None
+		     and "no reason" in skipped.get("message", ""),
+		     "and says why", [f"see {relative(path)}"])
+	report.check(all(float(case.get("time", -1)) >= 0
+			 for case in suites.iter("testcase")
+			 if outcome(case) != "skipped"),
+		     "and how long it took", [f"see {relative(path)}"])
+	try:
+		junit.write(sample, PLACE / "no-such-folder/sample.xml")
+		report.fail("a file that cannot be written is named", ["nothing was said"])
+	except Failure as failure:
+		report.check("no-such-folder" in str(failure),
+			     "a file that cannot be written is named", [str(failure)])
+
+
+def outcome(case):
+	kinds = {"failure": "failed", "skipped": "skipped", "error": "error"}
+	return next((kinds[child.tag] for child in case if child.tag in kinds), "passed")
