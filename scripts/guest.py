@@ -159,15 +159,22 @@ def initramfs(architecture, extra=()):
 	"""Pack guest-init, busybox and the extra files, once for each content."""
 	files = [("/init", ROOT / "scripts/guest-init"),
 		 ("/bin/busybox", busybox(architecture))]
+	folders = ["/dev", "/proc", "/sys", "/bin", "/tmp", "/extra"]
 	for path in map(Path, extra):
 		if not path.exists():
 			raise Failure(f"{path} is missing: it was to go into the guest")
-		files.append((f"/extra/{path.name}", path))
+		for found in [path, *sorted(path.rglob("*"))]:
+			name = f"/extra/{found.relative_to(path.parent)}"
+			if found.is_dir():
+				folders.append(name)
+			else:
+				files.append((name, found))
 
-	applets = "sh mount awk cat echo poweroff sleep ls grep dmesg taskset mkdir"
+	applets = ("sh mount awk cat echo poweroff sleep ls grep dmesg taskset mkdir "
+		   # What the kernel's runner of selftests calls
+		   "basename cut dirname head ln modprobe realpath sed sort tr uniq wc")
 	listing = ["nod /dev/console 0600 0 0 c 5 1"]
-	listing += [f"dir /{name} 0755 0 0"
-		    for name in ("dev", "proc", "sys", "bin", "tmp", "extra")]
+	listing += [f"dir {name} 0755 0 0" for name in folders]
 	listing += [f"slink /bin/{name} busybox 0777 0 0" for name in applets.split()]
 	listing += [f"file {name} {path} 0755 0 0" for name, path in files]
 

@@ -88,7 +88,7 @@ OPTIONAL = (
 	 ("-debug", "-kcsan")),
 	("DEFERRED_STRUCT_PAGE_INIT_CHECK", "kernel/configs/padata_mt_check.config",
 	 ("-debug", "-check")),
-	("PADATA_BENCH", "kernel/configs/padata_mt_bench.config", ("-bench",)),
+	("PADATA_BENCH", "kernel/configs/padata_mt_bench.config", ("-bench", "-debug")),
 )
 # Sources of this checkout that a variant's tree has beside its own, each
 # compiled in: {variant: {file in the kernel tree: file here}}

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What multithreaded jobs cost, and how they behave on a busy machine.
 
-Called by scripts/measure. The guests of the limits are those of the part
-"limits" of scripts/test.
+Called by scripts/measure.
 """
 
 import re
@@ -57,13 +56,7 @@ def plan(cores):
 	"""About how many seconds each boot takes, in the order of measure()."""
 	return ([3] + [2] * ROUNDS * len(KERNELS)
 		+ [2 + cpus / 2 for cpus in CHUNK_CPUS for _ in KERNELS]
-		+ [40, 15] + [8] * len(isolating()))
-
-
-def isolating():
-	"""The scenarios of isolated CPUs, by name."""
-	return {name: scenario for name, scenario in job_guests.SCENARIOS.items()
-		if "many" in scenario.expected}
+		+ [40, 15] + [8] * len(job_guests.ISOLATING))
 
 
 def measure(boot, cores):
@@ -173,9 +166,8 @@ def quotas(boot):
 def isolated(boot):
 	"""{way: {"isolated": chunks of helpers there, "others": elsewhere}}"""
 	found = {}
-	for name, scenario in isolating().items():
-		strings = job_guests.settings(name, scenario.script,
-					      append=scenario.append)
+	for name, (script, append) in job_guests.ISOLATING.items():
+		strings = job_guests.settings(name, script, append=append)
 		jobs = job_guests.results(boot(SERIES, strings, f"run-time-{name}"))
 		counts = {"isolated": 0, "others": 0}
 		for job in ("two", "many", "two-same", "many-same"):

@@ -8,8 +8,9 @@ import contextlib
 import io
 import xml.etree.ElementTree
 
+import kselftest
 from common import BUILD, Failure, relative
-from tests import junit, kunit
+from tests import junit, kunit, selftests
 from tests.ktap import Reader, Report
 
 PLACE = BUILD / "test/results"
@@ -24,6 +25,43 @@ EXPECTED = {
 	"left-out": {"all of it": "skipped"},
 }
 
+# As the kernel's runner of selftests prints, with one that fails, one that is killed,
+# and one that the guest did not live to see the end of
+CONSOLE = """\
+[    1.000000] TAP version 13
+[    1.000000] 1..3
+[    1.000000] # selftests: padata: test_one
+[    1.000000] # TAP version 13
+[    1.000000] # 1..3
+[    1.000000] # #  RUN           one.works ...
+[    1.000000] # #            OK  one.works
+[    1.000000] # ok 1 one.works
+[    1.000000] padata: a line of the kernel
+[    1.000000] # #  RUN           one.fails ...
+[    1.000000] # # test_one.c:7:fails:Expected 1 (1) == 2 (2)
+[    1.000000] # #          FAIL  one.fails
+[    1.000000] # not ok 2 one.fails
+[    1.000000] # ok 3 one.skips # SKIP no time
+[    1.000000] not ok 1 selftests: padata: test_one # exit=1
+[    1.000000] # selftests: padata: test_two
+[    1.000000] # TAP version 13
+[    1.000000] # 1..2
+[    1.000000] # ok 1 two.works
+[    1.000000] not ok 2 selftests: padata: test_two # exit=139
+[    1.000000] # selftests: padata: test_three
+[    1.000000] # TAP version 13
+[    1.000000] # 1..1
+[    1.000000] # ok 1 three.works
+"""
+FINDS = {
+	"test_one": ["the runner says: not ok 1 selftests: padata: test_one # exit=1",
+		     "one.fails failed:", "test_one.c:7:fails:Expected 1 (1) == 2 (2)",
+		     "FAIL  one.fails"],
+	"test_two": ["the runner says: not ok 2 selftests: padata: test_two # exit=139",
+		     "one of its cases did not come to its end"],
+	"test_three": ["it did not run to its end"],
+}
+
 
 def check(report):
 	PLACE.mkdir(parents=True, exist_ok=True)
@@ -31,6 +69,7 @@ def check(report):
 		sample = make_sample()
 	read_ktap(report, printed.getvalue())
 	read_junit(report, sample)
+	read_selftests(report)
 
 
 def make_sample():
@@ -112,3 +151,21 @@ def read_junit(report, sample):
 def outcome(case):
 	kinds = {"failure": "failed", "skipped": "skipped", "error": "error"}
 	return next((kinds[child.tag] for child in case if child.tag in kinds), "passed")
+
+
+def read_selftests(report):
+	lines = [line.partition("] ")[2] for line in CONSOLE.splitlines()]
+	log = PLACE / "selftests.ktap"
+	log.write_text("\n".join(kselftest.to_ktap(lines)) + "\n")
+	parsed = kunit.parse(log)
+	for program, expected in FINDS.items():
+		results = parsed.get(f"selftests: padata: {program}", {})
+		found = list(selftests.judge(program, dict(kunit.cases_of(results)),
+					     ["one.skips"], lines))
+		report.check(found == expected, f"sees what is wrong with {program}",
+			     [f"it finds {found}", f"and should find {expected}"])
+	works = {"one.works": "PASS", "one.skips": "SKIP"}
+	found = list(selftests.judge("test_one", works, ["one.works"], lines))
+	report.check("one.skips was skipped: no time" in found
+		     and any("one.works ran" in line for line in found),
+		     "sees what is skipped, and what was to be", found)

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The kernel's selftests of padata, run by the kernel's own runner in guests.
+
+The guests are those of selftests.ini. The kernel's kunit.py reads what the runner
+prints: see kselftest.py.
+"""
+
+import configparser
+import re
+from pathlib import Path
+
+import guest
+import kselftest
+from common import BUILD, Failure, progress, relative
+from tests import boots, builds, kunit
+
+OURS = ("about", "kernels", "tests", "skips")
+
+
+def guests():
+	"""{name: settings} of the guests, with the tests to put into them."""
+	parser = configparser.ConfigParser(interpolation=None)
+	parser.read(Path(__file__).with_name("selftests.ini"))
+	return {name: dict(parser[name], extra=str(kselftest.INSTALLED))
+		for name in parser.sections()}
+
+
+def check(report):
+	try:
+		kselftest.install()
+		report.ok("they build")
+	except Failure as failure:
+		report.fail("they build", [str(failure)])
+		return
+
+	running = []
+	for name, settings in guests().items():
+		kernel = settings["kernels"]
+		if not builds.build(report, kernel, f"{kernel} builds"):
+			continue
+		of_guest = {key: value for key, value in settings.items()
+			    if key not in OURS}
+		running.append((name, settings, kernel,
+				boots.start(kernel, of_guest, f"selftests/{name}.txt")))
+
+	for name, settings, kernel, future in running:
+		progress(f"Running the selftests in the guest {name}")
+		result, reason = boots.outcome(future)
+		if report.check(result and result.ok,
+				f"{name}: the guest ends well ({settings['about']})",
+				boots.describe(kernel, result) if result else [reason]):
+			check_programs(report, name, settings, result)
+
+
+def check_programs(report, name, settings, result):
+	lines = [guest.strip_stamp(line) for line in result.lines]
+	found = parse(name, lines)
+	for program in settings.get("tests", "").split() or kselftest.programs():
+		cases = dict(found.get(f"selftests: padata: {program}", ()))
+		passed = sum(status == "PASS" for status in cases.values())
+		problems = list(judge(program, cases, settings.get("skips", "").splitlines(),
+				      lines))
+		if problems:
+			problems.append(f"log: {relative(result.log)}")
+		report.check(not problems, f"{name}: {program} ({passed} cases)", problems)
+		for case, status in cases.items():
+			if status == "SKIP":
+				report.note(f"{case} was skipped: {skip_reason(case, lines)}")
+
+
+def parse(name, lines):
+	"""{program: [(case, status)]} as kunit.py reads it."""
+	log = BUILD / f"test/selftests/{name}.ktap"
+	log.write_text("\n".join(kselftest.to_ktap(lines)) + "\n")
+	return {group: list(kunit.cases_of(results))
+		for group, results in kunit.parse(log).items()}
+
+
+def judge(program, cases, skips, lines):
+	"""What is wrong with a program and its cases, as lines."""
+	ending = re.compile(rf"(not )?ok \d+ selftests: padata: {program}( # .*)?$")
+	ended = next((line for line in lines if ending.match(line)), None)
+	if not cases or not ended:
+		yield "it did not run to its end"
+	elif not ended.startswith("ok"):
+		yield f"the runner says: {ended}"
+	for case, status in cases.items():
+		may_skip = any(re.fullmatch(skip, case) for skip in skips if skip)
+		if status == "SKIP" and not may_skip:
+			yield f"{case} was skipped: {skip_reason(case, lines)}"
+		elif may_skip and status == "PASS":
+			yield f"{case} ran, and selftests.ini says that it cannot there"
+		elif not case:
+			yield "one of its cases did not come to its end"
+		elif status not in ("PASS", "SKIP"):
+			yield f"{case} failed:"
+			yield from said(case, lines)
+
+
+def skip_reason(case, lines):
+	return next((match[1] for match in map(
+		re.compile(rf"# ok \d+ {re.escape(case)} # SKIP (.*)").match, lines)
+		if match), "no reason given")
+
+
+def said(case, lines):
+	"""What a case printed, from its begin to its result."""
+	found = []
+	for line in lines:
+		if re.match(rf"# #  RUN +{re.escape(case)} ", line):
+			found = [line]
+		elif re.match(rf"# (not )?ok \d+ {re.escape(case)}$", line):
+			break
+		elif found and line.startswith("# #"):
+			found.append(line)
+	return [line.removeprefix("# #").strip() for line in found[1:20]]
