@@ -42,6 +42,10 @@ BOOT_TIMEOUT = 120
 KVM_TRIAL_TIMEOUT = 20
 LAST_LINES = 15
 
+# For all kernels, on all machines: as their consoles are read
+KERNEL_ARGUMENTS = ("nokaslr", "printk.time=1", "printk.devkmsg=on", "panic=-1",
+		    "oops=panic")
+
 
 @dataclasses.dataclass(frozen=True)
 class Guest:
@@ -193,30 +197,10 @@ def initramfs(architecture, extra=()):
 	return image
 
 
-def qemu_command(kernel, guest, accel):
-	architecture = kernels.architecture_of(kernel)
-	command = [*architecture.qemu, "-nodefaults", "-no-user-config",
-		   "-display", "none", "-no-reboot",
-		   "-chardev", "stdio,id=console,signal=off",
-		   "-serial", "chardev:console"]
-	append = [f"console={architecture.console}", "nokaslr", "printk.time=1", "printk.devkmsg=on",
-		  "panic=-1", "oops=panic", architecture.append]
-	if guest.icount:
-		# One instruction takes one nanosecond. The rest is what would
-		# differ from run to run: random numbers, the date, and a guest's
-		# idea of its clock, which it would else find by calibration.
-		command += ["-accel", "tcg,thread=single",
-			    "-icount", "shift=0,sleep=off", "-seed", "1",
-			    "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
-		append.append(architecture.icount_append)
-	elif accel == "kvm":
-		command += ["-accel", "kvm"]
-	else:
-		command += ["-accel", "tcg,thread=multi"]
-
-	command += ["-cpu", architecture.debug_cpu if guest.debug else architecture.cpu]
+def machine(guest):
+	"""The CPUs and the memory of a guest, as arguments for QEMU."""
 	# A socket for each CPU: the kernel warns of sockets that span nodes
-	command += ["-smp", f"{guest.cpus},sockets={guest.cpus},cores=1,threads=1"]
+	command = ["-smp", f"{guest.cpus},sockets={guest.cpus},cores=1,threads=1"]
 
 	# reserve=off: a guest may be far larger than the host, since only its
 	# memmap is ever touched
@@ -238,14 +222,47 @@ def qemu_command(kernel, guest, accel):
 			numa += f",cpus={first_cpu}-{first_cpu + cpus - 1}"
 			first_cpu += cpus
 		command += ["-numa", numa]
+	return command
 
-	extra = list(guest.extra)
-	if guest.run:
-		extra.append(guest.run)
-		append.append(f"padata_mt.run={Path(guest.run).name}")
-	if guest.append:
-		append.append(guest.append)
-	command += ["-kernel", str(kernel), "-initrd", str(initramfs(architecture, extra)),
+
+def told(guest):
+	"""What the kernel of this guest is told, and others are not."""
+	words = [f"padata_mt.run={Path(guest.run).name}"] if guest.run else []
+	return words + guest.append.split()
+
+
+def extras(guest):
+	"""What its initramfs has beside what each has."""
+	return [*guest.extra, guest.run] if guest.run else list(guest.extra)
+
+
+def qemu_command(kernel, guest, accel):
+	architecture = kernels.architecture_of(kernel)
+	command = [*architecture.qemu, "-nodefaults", "-no-user-config",
+		   "-display", "none", "-no-reboot",
+		   "-chardev", "stdio,id=console,signal=off",
+		   "-serial", "chardev:console"]
+	append = [f"console={architecture.console}", *KERNEL_ARGUMENTS,
+		  architecture.append]
+	if guest.icount:
+		# One instruction takes one nanosecond. The rest is what would
+		# differ from run to run: random numbers, the date, and a guest's
+		# idea of its clock, which it would else find by calibration.
+		command += ["-accel", "tcg,thread=single",
+			    "-icount", "shift=0,sleep=off", "-seed", "1",
+			    "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
+		append.append(architecture.icount_append)
+	elif accel == "kvm":
+		command += ["-accel", "kvm"]
+	else:
+		command += ["-accel", "tcg,thread=multi"]
+
+	command += ["-cpu", architecture.debug_cpu if guest.debug else architecture.cpu]
+	command += machine(guest)
+
+	append += told(guest)
+	command += ["-kernel", str(kernel), "-initrd",
+		    str(initramfs(architecture, extras(guest))),
 		    "-append", " ".join(append)]
 	return command + shlex.split(guest.qemu)
 

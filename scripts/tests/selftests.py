@@ -12,7 +12,7 @@ from pathlib import Path
 import guest
 import kselftest
 from common import BUILD, Failure, progress, relative
-from tests import boots, builds, kunit
+from tests import boots, builds, kunit, lava
 
 OURS = ("about", "kernels", "tests", "skips")
 
@@ -49,7 +49,22 @@ def check(report):
 		if report.check(result and result.ok,
 				f"{name}: the guest ends well ({settings['about']})",
 				boots.describe(kernel, result) if result else [reason]):
-			check_programs(report, name, settings, result)
+			found = check_programs(report, name, settings, result)
+			check_lab(report, name, result, found)
+
+
+def check_lab(report, name, result, found):
+	"""A lab that boots the same has to come to the same results."""
+	words = {"PASS": "pass", "SKIP": "skip"}
+	expected = {case: words.get(status, "fail")
+		    for cases in found.values() for case, status in cases}
+	read, ended = lava.results(lava.job_of(name), ["cat", result.log], 30)
+	read = {case: outcome for case, outcome in read
+		if not case.startswith("selftests: ")}
+	report.check(ended and read == expected, f"{name}: LAVA reads the same",
+		     [f"{case}: {read.get(case)}, and should be {expected.get(case)}"
+		      for case in expected | read
+		      if read.get(case) != expected.get(case)])
 
 
 def check_programs(report, name, settings, result):
@@ -66,6 +81,7 @@ def check_programs(report, name, settings, result):
 		for case, status in cases.items():
 			if status == "SKIP":
 				report.note(f"{case} was skipped: {skip_reason(case, lines)}")
+	return found
 
 
 def parse(name, lines):
