@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Jobs for a lab: LAVA would take them, and read from a console what there is.
+"""Jobs for LAVA are as its schema wants them, and read results from a console.
+
+A lab of machines boots by them what the tests boot here.
 
 The schema is LAVA's own, from Debian's lava-common. What LAVA's dispatcher does with
 a job is done here in few lines: it puts the command for QEMU together, and looks for

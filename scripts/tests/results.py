@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the tests print and write can be read by others: kunit.py, and JUnit's readers.
+"""What the tests print and write can be read: by kunit.py, and as JUnit XML.
 
 Every kind of outcome is put into a report, and read back.
 """

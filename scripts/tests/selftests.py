@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The kernel's selftests of padata, run by the kernel's own runner in guests.
+"""The kernel's selftests of padata, run by its own runner in guests.
 
 The guests are those of selftests.ini. The kernel's kunit.py reads what the runner
 prints: see kselftest.py.
