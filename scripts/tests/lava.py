@@ -65,7 +65,7 @@ CONSOLE = """\
 [    1.000000]     ok 3 third_case # SKIP no reason # at all
 [    1.000000] not ok 1 suite
 [    2.000000][    T1] WARNING: CPU: 0 PID: 1 at kernel/padata.c:1
-[    2.000000] what is possible
+[    2.000000] what is possible or
 [    2.000000] is locking up nothing, and ok 5 is no result
 [    3.000000] # ok 1 limits.workqueue.case
 [    3.000000] # # ok so far
