@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A job keeps to the limits of its caller, and off isolated CPUs.
+ *
+ * Threads are counted, and never timed: where all are to come, each waits in the
+ * job until they have; and where one more must not come, they wait for it a while.
+ */
+#define _GNU_SOURCE
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../cgroup/cgroup_util.h"
+#include "../kselftest_harness.h"
+#include "padata_util.h"
+
+#define PARENT	"padata_selftest"
+#define CHILD	PARENT "/child"
+
+/* Two cgroups, one in the other. */
+struct groups {
+	char root[PATH_MAX];
+	char *parent;
+	char *child;
+};
+
+FIXTURE(limits)
+{
+	cpu_set_t cpus;
+	int nr;
+	struct groups groups;
+};
+
+FIXTURE_VARIANT(limits)
+{
+	int as_caller;
+};
+
+FIXTURE_VARIANT_ADD(limits, workqueue) {
+	.as_caller = 0,
+};
+
+/* Helpers are threads of the caller's process. */
+FIXTURE_VARIANT_ADD(limits, as_caller) {
+	.as_caller = 1,
+};
+
+FIXTURE_SETUP(limits)
+{
+	const char *lacks = padata_lacks(NEED_BENCH);
+
+	if (lacks)
+		SKIP(return, "%s", lacks);
+	self->nr = cpus_housekeeping(&self->cpus);
+	ASSERT_LE(1, self->nr);
+	ASSERT_EQ(0, cpus_allow(&self->cpus));
+}
+
+static void remove_groups(const struct groups *groups)
+{
+	cg_enter_current(groups->root);
+	cg_destroy(groups->child);
+	cg_destroy(groups->parent);
+}
+
+FIXTURE_TEARDOWN(limits)
+{
+	if (!self->groups.parent)
+		return;
+	remove_groups(&self->groups);
+	free(self->groups.parent);
+	free(self->groups.child);
+}
+
+static struct bench_result run(struct __test_metadata *_metadata, int gather,
+			       int ms, int as_caller)
+{
+	struct bench_result result;
+
+	/* Enough for each to have a chunk, and wait in it. */
+	ASSERT_EQ(0, bench_run("size=%d gather=%d gather_ms=%d as_caller=%d",
+			       64 * gather, gather, ms, as_caller));
+	ASSERT_EQ(0, bench_result(&result));
+	return result;
+}
+
+/* A job must have all of @nr threads, and no more. */
+static void expect_threads(struct __test_metadata *_metadata, int nr,
+			   int as_caller)
+{
+	EXPECT_LE(nr, run(_metadata, nr, GATHER_ALL_MS, as_caller).threads);
+	EXPECT_EQ(nr, run(_metadata, nr + 1, GATHER_NONE_MS,
+			  as_caller).threads);
+}
+
+/* There must be a helper, and none elsewhere. */
+static void expect_helpers_on(struct __test_metadata *_metadata,
+			      const cpu_set_t *cpus, int as_caller)
+{
+	struct bench_result result;
+	cpu_set_t there;
+
+	result = run(_metadata, 2, GATHER_ALL_MS, as_caller);
+	EXPECT_LE(1, result.helpers_chunks);
+	CPU_AND(&there, &result.helpers_on, cpus);
+	EXPECT_TRUE(CPU_EQUAL(&there, &result.helpers_on));
+
+	result = run(_metadata, CPU_COUNT(cpus) + 1, GATHER_NONE_MS, as_caller);
+	CPU_AND(&there, &result.helpers_on, cpus);
+	EXPECT_TRUE(CPU_EQUAL(&there, &result.helpers_on));
+}
+
+/* ---- affinity ---------------------------------------------------------- */
+
+TEST_F_TIMEOUT(limits, free_caller_has_all_cpus, 100)
+{
+	expect_threads(_metadata, self->nr, variant->as_caller);
+}
+
+TEST_F_TIMEOUT(limits, helpers_keep_to_affinity, 200)
+{
+	cpu_set_t two;
+
+	if (self->nr < 3)
+		SKIP(return, "%d CPUs: two of them are no limit", self->nr);
+	cpus_first(&two, &self->cpus, 2);
+	ASSERT_EQ(0, cpus_allow(&two));
+	expect_threads(_metadata, 2, variant->as_caller);
+	expect_helpers_on(_metadata, &two, variant->as_caller);
+
+	ASSERT_EQ(0, cpus_allow(&self->cpus));
+	expect_threads(_metadata, self->nr, variant->as_caller);
+}
+
+TEST_F_TIMEOUT(limits, caller_on_one_cpu_works_alone, 100)
+{
+	cpu_set_t one;
+
+	if (self->nr < 2)
+		SKIP(return, "one CPU is no limit");
+	cpus_first(&one, &self->cpus, 1);
+	ASSERT_EQ(0, cpus_allow(&one));
+	expect_threads(_metadata, 1, variant->as_caller);
+}
+
+/* ---- isolated CPUs ----------------------------------------------------- */
+
+TEST_F_TIMEOUT(limits, helpers_keep_off_isolated_cpus, 100)
+{
+	cpu_set_t all;
+
+	if (!cpus_isolated(&all))
+		SKIP(return, "no CPU is in nohz_full= or isolcpus=");
+	if (self->nr < 2)
+		SKIP(return, "no other CPU is left for a helper");
+	/* The caller may go where it likes: helpers must not follow it. */
+	CPU_OR(&all, &all, &self->cpus);
+	ASSERT_EQ(0, cpus_allow(&all));
+	expect_helpers_on(_metadata, &self->cpus, variant->as_caller);
+}
+
+/* Returns NULL, or the reason why there are none. */
+static const char *make_groups(struct groups *groups, char *controller)
+{
+	if (cg_find_unified_root(groups->root, sizeof(groups->root), NULL))
+		return "cgroup v2 is not mounted";
+	if (cg_write(groups->root, "cgroup.subtree_control", controller))
+		return "the controller is not in cgroup v2";
+	groups->parent = cg_name(groups->root, PARENT);
+	groups->child = cg_name(groups->root, CHILD);
+	/* Left by a run that was stopped */
+	remove_groups(groups);
+	if (cg_create(groups->parent) ||
+	    cg_write(groups->parent, "cgroup.subtree_control", controller) ||
+	    cg_create(groups->child))
+		return "no groups can be made";
+	return NULL;
+}
+
+/* As the kernel reads them */
+static void print_cpus(char *text, size_t size, const cpu_set_t *cpus)
+{
+	size_t length = 0;
+	int cpu;
+
+	text[0] = '\0';
+	for (cpu = 0; cpu < CPU_SETSIZE && length < size; cpu++)
+		if (CPU_ISSET(cpu, cpus))
+			length += snprintf(text + length, size - length,
+					   length ? ",%d" : "%d", cpu);
+}
+
+TEST_F_TIMEOUT(limits, helpers_keep_off_isolated_partitions, 200)
+{
+	char list[4096], state[256];
+	const char *lacks, *parent;
+	cpu_set_t rest, apart;
+
+	if (self->nr < 4)
+		SKIP(return, "%d CPUs: two cannot be isolated", self->nr);
+	lacks = make_groups(&self->groups, "+cpuset");
+	if (lacks)
+		SKIP(return, "%s: CONFIG_CPUSETS", lacks);
+	parent = self->groups.parent;
+
+	cpus_first(&rest, &self->cpus, self->nr - 2);
+	CPU_XOR(&apart, &self->cpus, &rest);
+	print_cpus(list, sizeof(list), &apart);
+	ASSERT_EQ(0, cg_write(parent, "cgroup.subtree_control", "-cpuset"));
+	ASSERT_EQ(0, cg_write(parent, "cpuset.cpus", list));
+	ASSERT_EQ(0, cg_write(parent, "cpuset.cpus.partition", "isolated"));
+	ASSERT_EQ(0, cg_read(parent, "cpuset.cpus.partition", state,
+			     sizeof(state)));
+	if (strcmp(state, "isolated\n"))
+		SKIP(return, "CPUs %s cannot be isolated: %s", list, state);
+
+	/* What is isolated is no longer open to callers outside, either. */
+	expect_helpers_on(_metadata, &rest, variant->as_caller);
+	expect_threads(_metadata, CPU_COUNT(&rest), variant->as_caller);
+
+	ASSERT_EQ(0, cg_enter_current(parent));
+	expect_threads(_metadata, 1, variant->as_caller);
+}
+
+/* ---- quota ------------------------------------------------------------- */
+
+TEST_F_TIMEOUT(limits, threads_keep_to_quota, 300)
+{
+	const char *lacks;
+
+	if (self->nr < 3)
+		SKIP(return, "%d CPUs: two of them are no limit", self->nr);
+	lacks = make_groups(&self->groups, "+cpu");
+	if (lacks)
+		SKIP(return, "%s: CONFIG_CFS_BANDWIDTH", lacks);
+	ASSERT_EQ(0, cg_enter_current(self->groups.child));
+
+	ASSERT_EQ(0, cg_write(self->groups.child, "cpu.max", "100000 100000"));
+	expect_threads(_metadata, 1, variant->as_caller);
+	/* Two of them at work do not exceed this, and three would. */
+	ASSERT_EQ(0, cg_write(self->groups.child, "cpu.max", "290000 100000"));
+	expect_threads(_metadata, 2, variant->as_caller);
+	ASSERT_EQ(0, cg_write(self->groups.child, "cpu.max", "max 100000"));
+	expect_threads(_metadata, self->nr, variant->as_caller);
+}
+
+TEST_F_TIMEOUT(limits, threads_keep_to_quota_of_ancestors, 200)
+{
+	const char *lacks;
+
+	if (self->nr < 2)
+		SKIP(return, "one CPU is no limit");
+	lacks = make_groups(&self->groups, "+cpu");
+	if (lacks)
+		SKIP(return, "%s: CONFIG_CFS_BANDWIDTH", lacks);
+	ASSERT_EQ(0, cg_enter_current(self->groups.child));
+
+	ASSERT_EQ(0, cg_write(self->groups.parent, "cpu.max", "100000 100000"));
+	expect_threads(_metadata, 1, variant->as_caller);
+	ASSERT_EQ(0, cg_write(self->groups.parent, "cpu.max", "max 100000"));
+	expect_threads(_metadata, self->nr, variant->as_caller);
+}
+
+TEST_HARNESS_MAIN
