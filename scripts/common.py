@@ -4,21 +4,50 @@
 The counterpart of lib.sh.
 """
 
+import argparse
+import ctypes
 import errno
 import fcntl
 import os
+import re
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 
+# What the caller has closed: the next file to be opened would take its place
+for number, name in enumerate(("stdin", "stdout", "stderr")):
+	if getattr(sys, name) is None:
+		os.open(os.devnull, os.O_RDWR)
+		setattr(sys, name, open(number, "w" if number else "r"))
+
+# Called from a git hook or from make, these would redirect git and the kernel's make
+for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY",
+	     "GIT_PREFIX", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR",
+	     "GIT_NAMESPACE", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"):
+	os.environ.pop(name, None)
+
 ROOT = Path(__file__).resolve().parent.parent
-BUILD = ROOT / "build"
+# What the kernel's make takes. Elsewhere lib.sh makes build/ a link to such a path.
+PLAIN_PATH = re.compile(r"[\w/.+@-]+")
+if not PLAIN_PATH.fullmatch(str(ROOT)) and subprocess.run(
+		["bash", "-c", '. "$1"', sys.argv[0], ROOT / "scripts/lib.sh"]).returncode:
+	sys.exit(1)		# it has said why
+# Where the link leads, if it is one
+BUILD = (ROOT / "build").resolve()
 LINUX = Path(os.environ.get("PADATA_MT_TREE", BUILD / "linux"))
 
 
 class Failure(Exception):
 	"""What went wrong and what to do about it, in one line."""
+
+
+class Parser(argparse.ArgumentParser):
+	"""Says in one line what is wrong with the arguments."""
+
+	def error(self, message):
+		raise Failure(f"{message} (--help lists what there is)")
 
 
 def relative(path):
@@ -64,13 +93,16 @@ def take_lock():
 	"""One run at a time in one checkout. Scripts called by the holder pass."""
 	if os.environ.get("PADATA_MT_LOCK") == str(BUILD):
 		return
-	BUILD.mkdir(exist_ok=True)
+	(BUILD / "log").mkdir(parents=True, exist_ok=True)
 	lock = open(BUILD / ".lock", "a+")
 	try:
 		fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 	except BlockingIOError:
 		lock.seek(0)
-		raise Failure(f"another run uses this checkout ({lock.read().strip()}): "
+		holder = lock.read().strip()
+		if not Path("/proc", holder.rpartition(" ")[2]).exists():
+			holder += ", which was killed, but not what it started"
+		raise Failure(f"another run uses this checkout ({holder}): "
 			      "wait for it or stop it, then call again") from None
 	lock.truncate(0)
 	print(f"{Path(sys.argv[0]).name}, process {os.getpid()}", file=lock, flush=True)
@@ -78,11 +110,46 @@ def take_lock():
 	take_lock.held = lock
 
 
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent():
+	"""For preexec_fn: leaves no process behind, however this one ends."""
+	LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def call(*command, **options):
+	"""Run a script of ours, and return its status. An interrupted one gets the
+	time to tidy up."""
+	process = subprocess.Popen(command, preexec_fn=end_with_parent, **options)
+	try:
+		return process.wait()
+	except BaseException:
+		process.terminate()
+		process.wait()
+		raise
+
+
+def git(*arguments, at=None, **options):
+	"""git without the user's configuration: see clean_git() in lib.sh."""
+	environment = options.pop("env", os.environ) | {
+		"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1",
+		"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+	return subprocess.run(["git", "-c", "safe.directory=*", "-c", "gc.auto=0",
+			       "-c", "core.hooksPath=/dev/null", "-C", at or LINUX, *arguments],
+			      text=True, errors="replace", capture_output=True,
+			      env=environment, **options)
+
+
 def explain(error):
 	"""An OSError in one line that says what to do."""
 	if error.errno in (errno.ENOSPC, errno.EDQUOT):
 		return (f"no space left on the disk that holds {relative(BUILD)}: free "
 			"some, then call again; what is done is kept")
+	if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and error.filename:
+		return (f"{error.filename}: {error.strerror.lower()}: call as the user who "
+			"may, or take a clone of your own")
 	return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
@@ -90,13 +157,18 @@ def run(main):
 	"""Call main(), and turn what may go wrong into one line and a status."""
 	name = Path(sys.argv[0]).name
 	status = 1
-	# A plain kill gets the same tidy end as Ctrl-C
+	# A plain kill gets the same tidy end as Ctrl-C, and so does a lost terminal
 	signal.signal(signal.SIGTERM, signal.default_int_handler)
+	if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+		signal.signal(signal.SIGHUP, signal.default_int_handler)
 	try:
 		status = main()
+		sys.stdout.flush()
 	except Failure as failure:
 		message = str(failure)
 	except KeyboardInterrupt:
+		for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+			signal.signal(number, signal.SIG_IGN)
 		message = "interrupted; what is done is kept, call again to go on"
 		status = 130
 	except BrokenPipeError:

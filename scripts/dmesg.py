@@ -7,7 +7,6 @@ Takes what QEMU's console gives as well as what people send: dmesg, dmesg
 
 import dataclasses
 import re
-from pathlib import Path
 
 from common import Failure
 
@@ -19,6 +18,8 @@ NODE = re.compile(r"\bnode (\d+)(?: deferred pages)? initiali[sz]ed(?:, (\d+) pa
 # All nodes together, after the last of them
 TOTAL = re.compile(r"(?<!\d )\bdeferred pages initiali[sz]ed in (\d+) ?(ms|us)\b: "
 		   r"(\d+) pages on (\d+) CPUs?, (\d+)(?:\.\.(\d+))? each")
+# Characters that no dmesg has
+LARGEST = 64 << 20
 # The first message of a boot
 START = "Linux version "
 RUN_INIT = re.compile(r"Run /\S+ as init process")
@@ -131,8 +132,13 @@ def why_missing(lines):
 
 def read(path):
 	try:
-		text = Path(path).read_text(errors="replace")
+		# Not to the end of what has none
+		with open(path, errors="replace") as file:
+			text = file.read(LARGEST)
 	except OSError as error:
 		raise Failure(f"{path}: {error.strerror}; give files with the output "
 			      "of dmesg") from None
+	if len(text) == LARGEST or "\0" in text:
+		raise Failure(f"{path}: that is no text of a boot; give files with the output "
+			      "of dmesg, not compressed")
 	return parse(text.splitlines(), path)

@@ -21,6 +21,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -45,6 +46,9 @@ LAST_LINES = 15
 # For all kernels, on all machines: as their consoles are read
 KERNEL_ARGUMENTS = ("nokaslr", "printk.time=1", "printk.devkmsg=on", "panic=-1",
 		    "oops=panic")
+
+# A kernel unpacks itself and its initramfs in no less
+LEAST_MEMORY = 32 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +93,8 @@ def parse_size(text):
 	match = re.fullmatch(r"(\d+)([KMGT]?)B?", text.strip(), re.IGNORECASE)
 	if not match:
 		raise Failure(f"'{text}' is no memory size: write it as 512M or 16G")
+	if len(match[1]) > 15:
+		raise Failure(f"'{text}' is larger than any host can map: write it as 512M or 16G")
 	shift = {"K": 10, "": 20, "M": 20, "G": 30, "T": 40}
 	return int(match[1]) << shift[match[2].upper()]
 
@@ -114,7 +120,7 @@ def settings(strings):
 	readers = {"nodes": parse_nodes, "cpus": int, "timeout": float,
 		   "icount": lambda text: yes[text.lower()],
 		   "debug": lambda text: yes[text.lower()],
-		   "extra": lambda text: tuple(text.split())}
+		   "extra": lambda text: tuple(shlex.split(text))}
 	known = {field.name for field in dataclasses.fields(Guest)}
 	values = {}
 	for key, text in strings.items():
@@ -130,7 +136,23 @@ def settings(strings):
 		total = sum(parse_size(memory) for _, memory in nodes if memory)
 		values["memory"] = f"{total >> 20}M"
 		values["cpus"] = sum(cpus for cpus, _ in nodes)
-	return Guest(**values)
+	found = Guest(**values)
+	if found.cpus < 1:
+		raise Failure(f"a guest with {found.cpus} CPUs cannot run: give 1 or more")
+	if parse_size(found.memory) < LEAST_MEMORY:
+		raise Failure(f"a guest with {found.memory} of memory cannot boot: give "
+			      f"{LEAST_MEMORY >> 20}M or more")
+	if not 0 < found.timeout <= threading.TIMEOUT_MAX:
+		raise Failure(f"'{strings['timeout']}' is no timeout: give seconds, 1 or more")
+	try:
+		shlex.split(found.qemu)
+	except ValueError:
+		raise Failure(f"the arguments for QEMU have a quote without its end: "
+			      f"{found.qemu}") from None
+	for path in map(Path, [*found.extra, found.run]):
+		if re.search(r"\s", path.name):
+			raise Failure(f"{path}: a file for the guest has no blanks in its name")
+	return found
 
 
 # ---- what the guest runs -------------------------------------------------
@@ -159,6 +181,22 @@ def busybox(architecture):
 		      + architecture.setup)
 
 
+def pack(listing, files):
+	"""By way of links, for paths with blanks in them."""
+	with tempfile.TemporaryDirectory(dir=BUILD) as place:
+		for number, (name, path) in enumerate(files):
+			link = Path(place, str(number))
+			link.symlink_to(path.resolve())
+			listing = [*listing, f"file {name} {link} 0755 0 0"]
+		packed = subprocess.run([gen_init_cpio(), "-t", "0", "-"], text=False,
+					input="\n".join(listing).encode() + b"\n",
+					capture_output=True)
+	if packed.returncode:
+		raise Failure("the guest's files cannot be packed: "
+			      + packed.stderr.decode(errors="replace").strip())
+	return packed.stdout
+
+
 def initramfs(architecture, extra=()):
 	"""Pack guest-init, busybox and the extra files, once for each content."""
 	files = [("/init", ROOT / "scripts/guest-init"),
@@ -180,17 +218,13 @@ def initramfs(architecture, extra=()):
 	listing = ["nod /dev/console 0600 0 0 c 5 1"]
 	listing += [f"dir {name} 0755 0 0" for name in folders]
 	listing += [f"slink /bin/{name} busybox 0777 0 0" for name in applets.split()]
-	listing += [f"file {name} {path} 0755 0 0" for name, path in files]
-
 	digest = hashlib.sha256("\n".join(listing).encode())
-	for _, path in files:
-		digest.update(hashlib.sha256(path.read_bytes()).digest())
+	for name, path in files:
+		digest.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}".encode())
 	image = BUILD / "initramfs" / f"{digest.hexdigest()[:16]}.cpio"
 	if not image.exists():
 		image.parent.mkdir(parents=True, exist_ok=True)
-		packed = subprocess.run([gen_init_cpio(), "-t", "0", "-"], check=True,
-					input="\n".join(listing).encode() + b"\n",
-					stdout=subprocess.PIPE).stdout
+		packed = pack(listing, files)
 		scratch = image.with_suffix(f".{os.getpid()}")
 		scratch.write_bytes(packed)
 		scratch.replace(image)
@@ -458,8 +492,12 @@ def console_patterns():
 	patterns = {"deny": [], "allow": [], "only": []}
 	for line in (ROOT / "scripts/console-patterns").read_text().splitlines():
 		if line and not line.startswith("#"):
-			kind, pattern = line.split(None, 1)
-			patterns[kind].append(re.compile(pattern))
+			kind, _, pattern = line.partition(" ")
+			try:
+				patterns[kind].append(re.compile(pattern.strip()))
+			except (KeyError, re.error) as error:
+				raise Failure(f"scripts/console-patterns: '{line}' is no line "
+					      f"of it: {error}") from None
 	return patterns
 
 
@@ -536,7 +574,10 @@ def judge(lines, ending, guest):
 
 
 def explain_qemu(ending, guest):
-	said = ending.errors.splitlines()[-1] if ending.errors else ""
+	lines = ending.errors.splitlines()
+	# The lines after that one explain it
+	said = next((line for line in lines if line.startswith("qemu")),
+		    lines[-1] if lines else "")
 	if re.search("cannot set up guest memory|Cannot allocate memory|"
 		     "phys-bits too low|Address space limit", ending.errors):
 		return (f"a guest of {guest.memory} is larger than this host can map; "

@@ -6,6 +6,7 @@ jobs must do is not judged here, but by the selftests in the kernel tree.
 """
 
 import re
+import shlex
 
 from common import BUILD, ROOT
 
@@ -47,7 +48,7 @@ def settings(name, script, cpus=CPUS, append="", extra=()):
 	lines = "\n".join(line.strip() for line in script.strip().splitlines())
 	path.write_text(f"#!/bin/sh\n. /extra/jobs.sh\n{lines}\n")
 	return {"memory": "1G", "cpus": str(cpus), "append": append, "run": str(path),
-		"extra": " ".join(map(str, (PLACE / "jobs.sh", *extra)))}
+		"extra": shlex.join(map(str, (PLACE / "jobs.sh", *extra)))}
 
 
 def results(lines):

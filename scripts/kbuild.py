@@ -3,7 +3,6 @@
 
 import collections
 import contextlib
-import ctypes
 import dataclasses
 import errno
 import fcntl
@@ -12,14 +11,13 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import time
 from pathlib import Path
 
 import kernels
-from common import (BUILD, LINUX, ROOT, Failure, duration, progress, relative,
-		    say)
+from common import (BUILD, PLAIN_PATH, ROOT, Failure, duration, end_with_parent, git,
+		    progress, relative, say, take_lock)
 
 # One working tree for all kernels, moved from commit to commit: the objects
 # live in one folder for each kernel, and only changed files get a new date.
@@ -32,11 +30,6 @@ WHOLE_BUILD = 1700
 # instruction counts would not repeat elsewhere.
 REPRODUCIBLE = ["KBUILD_BUILD_TIMESTAMP=2026-01-01", "KBUILD_BUILD_USER=padata",
 		"KBUILD_BUILD_HOST=mt", "KBUILD_BUILD_VERSION=1"]
-
-
-def git(*arguments, at=LINUX, **options):
-	return subprocess.run(["git", "-C", at, *arguments], text=True,
-			      capture_output=True, **options)
 
 
 def commit_of(what):
@@ -109,10 +102,12 @@ def version_of_compiler(name):
 	try:
 		said = subprocess.run([compiler(name), "--version"], text=True,
 				      capture_output=True)
-	except FileNotFoundError:
+	except OSError:
 		tasks = [name.toolchain.setup] + [name.architecture.setup] * bool(name.suffix)
 		raise Failure(f"{compiler(name)} is missing: run scripts/setup "
 			      + " ".join(tasks)) from None
+	if said.returncode or not said.stdout.strip():
+		raise Failure(f"{compiler(name)} --version says nothing: is that a compiler?")
 	return said.stdout.splitlines()[0]
 
 
@@ -125,8 +120,9 @@ def move_source(commit):
 		moved = git("worktree", "add", "-q", "--detach", SOURCE, commit)
 	else:
 		# Left by a git that was killed
-		Path(git("rev-parse", "--absolute-git-dir", at=SOURCE).stdout.strip(),
-		     "index.lock").unlink(missing_ok=True)
+		for lock in Path(git("rev-parse", "--absolute-git-dir", at=SOURCE)
+				 .stdout.strip()).glob("*.lock"):
+			lock.unlink()
 		moved = git("checkout", "-q", "--force", "--detach", commit, at=SOURCE)
 	if moved.returncode:
 		if "No space left" in moved.stderr:
@@ -187,14 +183,10 @@ def make_environment():
 		       if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "CC")
 		       and not key.startswith("GIT_")}
 	environment.update(CCACHE_BASEDIR=str(ROOT), CCACHE_NOHASHDIR="1", LC_ALL="C")
-	if not os.access(Path.home(), os.W_OK):
+	home = os.environ.get("HOME")
+	if not home or not os.access(home, os.W_OK):
 		environment.setdefault("CCACHE_DIR", str(BUILD / "ccache"))
 	return environment
-
-
-def die_with_parent():
-	pr_set_pdeathsig = 1
-	ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
 def run_make(name, command, log, expected=0):
@@ -204,7 +196,7 @@ def run_make(name, command, log, expected=0):
 	make = subprocess.Popen(command, env=make_environment(), text=True,
 				errors="replace", stdin=subprocess.DEVNULL,
 				stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-				preexec_fn=die_with_parent)
+				preexec_fn=end_with_parent)
 	try:
 		for line in make.stdout:
 			log.write(line)
@@ -460,7 +452,11 @@ def new_warnings(name, base):
 @contextlib.contextmanager
 def sources():
 	"""Nobody else moves the source tree meanwhile."""
-	BUILD.mkdir(exist_ok=True)
+	if not PLAIN_PATH.fullmatch(str(BUILD)):
+		raise Failure(f"the kernel's make takes no path like {BUILD}: move build/ to "
+			      "one with only letters, digits and ._+@-, and make build a link "
+			      "to it")
+	take_lock()
 	with open(BUILD / "src.lock", "w") as lock:
 		try:
 			fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -9,7 +9,7 @@ is laid over its configuration.
 import dataclasses
 import re
 
-from common import BUILD, Failure
+from common import BUILD, Failure, relative
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,5 +157,10 @@ def image(name):
 def architecture_of(path):
 	"""The architecture of any image, from its header."""
 	with open(path, "rb") as file:
-		header = file.read(64)
-	return ARCHITECTURES["-arm64" if header[56:60] == b"ARM\x64" else ""]
+		header = file.read(0x206)
+	if header[56:60] == b"ARM\x64":
+		return ARCHITECTURES["-arm64"]
+	if header[0x202:] == b"HdrS":
+		return ARCHITECTURES[""]
+	raise Failure(f"{relative(path)} is no kernel image: give a bzImage, or for arm64 "
+		      "an Image")

@@ -4,11 +4,14 @@
 
 set -euo pipefail
 
+# What the caller has closed: the next file to be opened would take its place
+[ -e /proc/self/fd/0 ] || exec </dev/null
+[ -e /proc/self/fd/1 ] || exec >/dev/null
+[ -e /proc/self/fd/2 ] || exec 2>/dev/null
+
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-BUILD=$ROOT/build
-# The kernel tree with one commit per patch
-LINUX=${PADATA_MT_TREE:-$BUILD/linux}
-BASE_ENV=$BUILD/base/base.env
+# Where the link leads, if it is one: see build_elsewhere()
+BUILD=$(readlink -m "$ROOT/build")
 
 export LC_ALL=C.UTF-8
 # Called from a git hook or from make, these would redirect git and the kernel's make
@@ -25,9 +28,48 @@ die() {
 	exit $DIED
 }
 
+# Nothing here is given by the order of words; see "make help"
+no_arguments() {
+	[ $# -eq 0 ] || die "\"$1\": takes no arguments, but variables: \"make help\" lists them"
+}
+
+# What to remove at the end, however that comes
+scratch_files=()
+remove_at_end() {
+	scratch_files+=("$@")
+}
+
+end_children() { # PROCESS
+	local child children=()
+	read -r -a children 2>/dev/null <"/proc/$1/task/$1/children" || true
+	for child in "${children[@]}"; do
+		end_children "$child"
+		kill "$child" 2>/dev/null || true
+	done
+}
+
+finish() {
+	local status=$?
+	trap - EXIT ERR
+	trap '' INT TERM HUP
+	set +e
+	# Killed alone, this process leaves behind what it waited for
+	end_children $$
+	[ ${#scratch_files[@]} -eq 0 ] || rm -rf "${scratch_files[@]}"
+	case $status in
+	129 | 130 | 143)
+		progress_clear
+		printf '%s: interrupted; what is done is kept, call again to go on\n' "${0##*/}" >&2
+		;;
+	esac
+	exit $status
+}
+trap finish EXIT
+
 # No script here ends without a word
 set -E
-trap '[ $? -eq $DIED ] || printf "%s: line %d failed: %s\n" "${BASH_SOURCE[0]##*/}" "$LINENO" "$BASH_COMMAND" >&2' ERR
+SIGPIPE=141	# who read what this writes has seen enough
+trap 'case $? in $DIED | $SIGPIPE) ;; *) printf "%s: line %d failed: %s\n" "${BASH_SOURCE[0]##*/}" "$LINENO" "$BASH_COMMAND" >&2 ;; esac' ERR
 
 # --- progress -----------------------------------------------------------------
 
@@ -57,7 +99,8 @@ with_progress() {
 		# The command stays in the foreground, so that Ctrl-C reaches it
 		(
 			trap 'exit 0' TERM
-			while sleep 1; do
+			# Until this script is killed, at most
+			while kill -0 $$ 2>/dev/null && sleep 1; do
 				progress "$text ($((SECONDS - start)) s)"
 			done
 		) &
@@ -78,21 +121,76 @@ with_progress() {
 
 # --- guards -------------------------------------------------------------------
 
+make_folder() { # DIRECTORY
+	local said
+	said=$(mkdir -p -- "$1" 2>&1) ||
+		die "the folder $1 cannot be made: ${said##*: }"
+	[ -w "$1" ] ||
+		die "nothing can be written to $1, which belongs to $(stat -c %U "$1"): call as that user, or take a clone of your own"
+}
+
+# The kernel's make takes no path with blanks, quotes and the like. Where that of
+# the checkout has some, build/ is a link to a place without.
+PLAIN_PATH='^[[:alnum:]/._+@-]+$'
+build_elsewhere() {
+	local place
+	[[ ! $ROOT =~ $PLAIN_PATH ]] && [ ! -e "$ROOT/build" ] || return 0
+	if [ -L "$ROOT/build" ]; then
+		make_folder "$BUILD"
+		return
+	fi
+	[ -w "$ROOT" ] ||
+		die "nothing can be written to $ROOT, which belongs to $(stat -c %U "$ROOT"): call as that user, or take a clone of your own"
+	for place in "${XDG_CACHE_HOME:-}" "${HOME:+$HOME/.cache}" /var/tmp; do
+		if [[ $place =~ $PLAIN_PATH ]] && mkdir -p "$place" 2>/dev/null &&
+		   BUILD=$(mktemp -d "$place/padata-mt.XXXXXXXX" 2>/dev/null); then
+			ln -s "$BUILD" "$ROOT/build"
+			printf 'The kernel takes no path like %s: build/ is a link to %s\n' "$ROOT" "$BUILD" >&2
+			return
+		fi
+	done
+	die "the kernel's make takes no path like $ROOT: make build a link to a folder whose path has only letters, digits and ._+@-"
+}
+build_elsewhere
+
+# The kernel tree with one commit per patch
+LINUX=${PADATA_MT_TREE:-$BUILD/linux}
+BASE_ENV=$BUILD/base/base.env
+
 # One run at a time in one checkout. Scripts called by the holder pass.
 take_lock() {
-	mkdir -p "$BUILD/log"
+	local holder
+	make_folder "$BUILD/log"
 	[ "${PADATA_MT_LOCK:-}" != "$BUILD" ] || return 0
+	[ ! -e "$BUILD/.lock" ] || [ -w "$BUILD/.lock" ] ||
+		die "$BUILD/.lock belongs to $(stat -c %U "$BUILD/.lock"): call as that user, or take a clone of your own"
 	exec 9>>"$BUILD/.lock"
-	flock -n 9 ||
-		die "another run uses this checkout ($(cat "$BUILD/.lock")): wait for it or stop it, then call again"
+	flock -n 9 || {
+		holder=$(cat "$BUILD/.lock")
+		[ -e "/proc/${holder##* }" ] || holder+=", which was killed, but not what it started"
+		die "another run uses this checkout ($holder): wait for it or stop it, then call again"
+	}
 	printf '%s, process %d\n' "${0##*/}" $$ >"$BUILD/.lock"
 	export PADATA_MT_LOCK=$BUILD
+}
+
+# What the base in build/linux is
+read_base() {
+	local name
+	! grep -qvE '^(#.*|BASE_[A-Z0-9]+=[^[:space:];&|<>()`$]*)$' "$BASE_ENV" 2>/dev/null &&
+		# shellcheck source=/dev/null
+		{ . "$BASE_ENV"; } 2>/dev/null || true
+	for name in BASE_VERSION BASE_SHA256 BASE_TREE; do
+		[ -n "${!name:-}" ] ||
+			die "build/base/base.env is damaged: remove it, then \"make tree\" writes it anew"
+	done
+	BASE_PACKAGE=${BASE_PACKAGE:-}
 }
 
 # need_space MIB [DIRECTORY]
 need_space() {
 	local need=$1 dir=${2:-$BUILD} have
-	mkdir -p "$dir"
+	make_folder "$dir"
 	have=$(df -Pm "$dir" | awk 'NR == 2 { print $4 }')
 	[ "$have" -ge "$need" ] ||
 		die "$dir has $have MiB free and needs $need: free some (\"make clean\" removes built kernels and reports), then call again; what is done so far is kept"
@@ -298,6 +396,7 @@ write_mails() {
 		fi
 		[ -e "$ROOT/patches/$patch" ] ||
 			die "patches/$patch is in series and missing: \"git checkout -- patches series\" brings both back"
+		[ -f "$ROOT/patches/$patch" ] || die "patches/$patch is no file: \"git checkout -- patches series\" brings it back"
 		echo "patches/$patch" >>"$dir.list"
 		cp "$ROOT/patches/$patch" "$dir/$(next_mail "$dir")"
 	done < <(series_patches)

@@ -23,7 +23,9 @@ import subprocess
 import time
 from pathlib import Path
 
-from common import BUILD, LINUX, ROOT, Failure, duration, progress, relative
+import common
+from common import (BUILD, LINUX, ROOT, Failure, call, duration, end_with_parent, progress,
+		    relative)
 
 SOURCES = ROOT / "scripts/real-memory"
 PLACE = BUILD / "bench"
@@ -99,8 +101,7 @@ def extract(source, path, start, holding):
 
 
 def git(*arguments):
-	ended = subprocess.run(["git", "-C", LINUX, *arguments], text=True,
-			       capture_output=True)
+	ended = common.git(*arguments)
 	if ended.returncode:
 		raise Failure(f"git {arguments[0]} in build/linux: "
 			      + (ended.stderr.strip() or "failed").splitlines()[-1])
@@ -127,7 +128,7 @@ def export_tree(commit):
 	shutil.rmtree(source, ignore_errors=True)
 	stamp.unlink(missing_ok=True)
 	source.mkdir()
-	archive = subprocess.Popen(["git", "-C", LINUX, "archive", commit, "--", *TREE],
+	archive = subprocess.Popen(["git", "-c", "safe.directory=*", "-C", LINUX, "archive", commit, "--", *TREE],
 				   stdout=subprocess.PIPE)
 	unpacked = subprocess.run(["tar", "-x", "-C", source], stdin=archive.stdout)
 	archive.stdout.close()
@@ -208,7 +209,7 @@ def build(fill=None):
 
 def build_series():
 	"""The kernel whose build says how to compile, when it is not there."""
-	status = subprocess.run([ROOT / "scripts/build", "series"]).returncode
+	status = call(ROOT / "scripts/build", "series")
 	if status:
 		raise SystemExit(status)	# it has said why
 
@@ -229,7 +230,7 @@ def thread_counts():
 
 
 def memory_size(wanted):
-	size = wanted or min(DEFAULT_BYTES, meminfo("MemTotal") // 8)
+	size = wanted if wanted is not None else min(DEFAULT_BYTES, meminfo("MemTotal") // 8)
 	size -= size % SECTION_BYTES
 	if not size:
 		raise Failure("the bench needs at least the struct pages of a section, "
@@ -251,6 +252,7 @@ def run_program(program, size, rounds, threads, names):
 	process = subprocess.Popen(
 		[program, str(size), str(rounds), ",".join(map(str, threads)),
 		 ",".join(names)], text=True, stdin=subprocess.DEVNULL,
+		preexec_fn=end_with_parent,
 		stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 	try:
 		for line in process.stdout:

@@ -7,6 +7,7 @@ Programs that would do harm, or that should fail, are replaced by small ones
 in front of PATH.
 """
 
+import fcntl
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import kernels
 from common import BUILD, LINUX, ROOT
+from tests import refused, toy
 
 PLACE = BUILD / "test/bad-input"
 KERNEL = "series"
@@ -325,6 +327,142 @@ def dmesg_without_figures():
 			says=r"^measure: .*before\.txt.*deferred")
 
 
+# ---- in a small checkout -------------------------------------------------------
+
+def judge_small(ended, says, status=None):
+	return Case.judge(ended.returncode, ended.stdout, ended.stderr, says, status)
+
+
+def wrong_values(report, checkout):
+	"""Each line of the two tables in refused.py."""
+	names = {"base": str(toy.BASE), "lines": "a\nb <a@b>",
+		 "git": "git -C build/linux -c user.name=A -c user.email=a@b"}
+	before = toy.contents(checkout)
+	for about, command, says in refused.VALUES:
+		ended = toy.run(checkout, "sh", "-c", refused.fill(command, names))
+		problems = judge_small(ended, f"^{says}")
+		report.check(not problems, about, problems)
+	report.check(toy.contents(checkout) == before, "nothing is lost by all these")
+
+	for about, harm, command, says in refused.FILES:
+		place = toy.copy(checkout, "damaged")
+		toy.must(place, "bash", "-c", refused.fill(harm, names))
+		given = "" if "BASE_TARBALL" in command else "BASE_TARBALL= "
+		ended = toy.run(place, "sh", "-c", given + refused.fill(command, names))
+		problems = judge_small(ended, f"^{says}")
+		report.check(not problems, about, problems)
+
+
+def second_run(checkout):
+	"""two runs at once in one checkout"""
+	problems = []
+	lock = checkout / "build/.lock"
+	with open(lock, "w") as holder:
+		fcntl.flock(holder, fcntl.LOCK_EX)
+		print(f"test, process {os.getpid()}", file=holder, flush=True)
+		for script in ("tree", "refresh", "check", "mbox", "build series", "bench",
+			       "strict one/0001", "measure", "torture", "test figures", "clean"):
+			name = script.split()[0]
+			ended = toy.run(checkout, "sh", "-c", f"scripts/{script}", BASE_TARBALL="")
+			problems += [f"{name}: {problem}" for problem in judge_small(
+				ended, rf"^{name}: another run uses this checkout "
+				rf"\(test, process {os.getpid()}\)")]
+		ended = toy.run(checkout, "scripts/commit-of", "one")
+		problems += ["commit-of, which changes nothing, did not run"] * ended.returncode
+	return problems
+
+
+def odd_path(checkout):
+	"""a path with blanks, quotes and umlauts: what can work there works"""
+	place = toy.copy(checkout, "a b's \"größe\"", "build", "patches", "series")
+	shutil.copytree(checkout / "patches", place / "patches")
+	shutil.copy(checkout / "series", place / "series")
+	cache = toy.PLACE / "cache"
+	(place / "be fore.txt").write_text(DMESG)
+	(place / "after.txt").write_text(DMESG)
+	problems = []
+	before = {path: path.read_bytes() for path in place.glob("patches/*/*")}
+	try:
+		for command in ("scripts/tree", "scripts/refresh", "scripts/mbox",
+				"DMESG=\"'be fore.txt' after.txt\" scripts/measure"):
+			ended = toy.run(place, "sh", "-c", command, XDG_CACHE_HOME=str(cache))
+			if ended.returncode:
+				problems.append(f"{command}: {ended.stderr.strip()}")
+		if not (place / "build").is_symlink():
+			problems.append("build/ is not a link to a path without")
+		if before != {path: path.read_bytes() for path in place.glob("patches/*/*")}:
+			problems.append("the patches are other ones now")
+	finally:
+		toy.remove(place)
+	return problems
+
+
+def odd_path_of_build(checkout):
+	"""a checkout that was moved to a path with a blank"""
+	place = toy.copy(checkout, "moved here")
+	ended = toy.run(place, "scripts/build", "series")
+	return judge_small(ended, "^build: the kernel's make takes no path like .*make build a link")
+
+
+def no_home(checkout):
+	"""no HOME, one that is not there, no TMPDIR, no such locale, closed files"""
+	problems = []
+	for about, command in (
+			("no HOME", "unset HOME; {}"),
+			("a HOME that is not there", "HOME=/missing {}"),
+			("a TMPDIR that is not there", "TMPDIR=/missing {}"),
+			("a locale that is not there", "LC_ALL=xx_XX.UTF-8 {}"),
+			("the locale C", "LC_ALL=C LANG=C {}"),
+			("closed files", "{} <&- >&- 2>&-"),
+			("git's variables", "GIT_DIR=/missing GIT_WORK_TREE=/missing {}")):
+		(checkout / "before.txt").write_text(DMESG)
+		for script in ["scripts/refresh", f"DMESG='{checkout}/before.txt' scripts/measure",
+			       *["scripts/mbox"] * about.endswith("HOME")]:
+			ended = toy.run(checkout, "sh", "-c", command.format(f"sh -c \"{script}\""))
+			# That is bash, before it gets to the script
+			said = [line for line in ended.stderr.splitlines()
+				if "setlocale: LC_ALL: cannot change" not in line]
+			if ended.returncode or any("warning" in line for line in said):
+				problems.append(f"{about}, {script}: status {ended.returncode}: "
+						f"{ended.stderr.strip()[-200:]}")
+	return problems
+
+
+def reader_that_leaves(checkout):
+	"""a reader that leaves: scripts/test --help | true"""
+	problems = []
+	for script in ("test --help", "measure --help", "commit-of --list"):
+		ended = toy.run(checkout, "sh", "-c", f"scripts/{script} | true")
+		if ended.stderr:
+			problems.append(f"{script}: it said '{ended.stderr.strip()[-200:]}'")
+	return problems
+
+
+def read_only(checkout):
+	"""a checkout that nobody may write to"""
+	if os.geteuid() or subprocess.run(["unshare", "-m", "true"],
+					  capture_output=True).returncode:
+		return "only root may mount here"
+	problems = []
+	mount = f"mount --bind {checkout} {checkout} && mount -o remount,bind,ro {checkout}"
+	for script in ("tree", "refresh", "check", "mbox", "build series", "measure", "clean"):
+		name = script.split()[0]
+		# There again, to be below the mount
+		ended = toy.run("/", "unshare", "-m", "sh", "-c",
+				f"{mount} && cd {checkout} && scripts/{script}")
+		problems += [f"{name}: {problem}" for problem in judge_small(
+			ended, rf"^{name}: .*(nothing can be written|read-only file system: call)")]
+	return problems
+
+
+DMESG = """[    0.000000] Linux version 6.12.0
+[    0.500000] smp: Brought up 1 node, 2 CPUs
+[    1.000000] node 0 deferred pages initialised in 80ms
+[    2.000000] Run /init as init process
+"""
+SMALL_CASES = (second_run, odd_path, odd_path_of_build, no_home, reader_that_leaves,
+	       read_only)
+
 CASES = (missing_package, no_network, disk_full_for_packages, disk_full_for_build,
 	 patch_that_does_not_apply, kernel_that_hangs, kernel_that_panics,
 	 kvm_that_does_not_work, guest_too_large, memory_that_is_none,
@@ -333,11 +471,19 @@ CASES = (missing_package, no_network, disk_full_for_packages, disk_full_for_buil
 
 def check(report):
 	for case in CASES:
-		try:
-			problems = case()
-		except (OSError, subprocess.SubprocessError) as error:
-			problems = [str(error)]
-		if isinstance(problems, str):
-			report.skip(case.__doc__, problems)
-		else:
-			report.check(not problems, case.__doc__, problems)
+		check_case(report, case)
+	checkout = toy.make()
+	wrong_values(report, checkout)
+	for case in SMALL_CASES:
+		check_case(report, case, checkout)
+
+
+def check_case(report, case, *arguments):
+	try:
+		problems = case(*arguments)
+	except (OSError, subprocess.SubprocessError) as error:
+		problems = [str(error)]
+	if isinstance(problems, str):
+		report.skip(case.__doc__, problems)
+	else:
+		report.check(not problems, case.__doc__, problems)

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Scripts that are killed, or run without root, lose nothing.
+
+In small checkouts, see toy.py: killed at several moments by Ctrl-C, by a plain kill
+and by one that no process can answer, a script called again does the rest. Nothing
+may hang on the moment: one that had ended already must have ended well.
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from common import progress
+from tests import toy
+
+TIER = "long"
+
+MOMENTS = (0.1, 0.3, 0.5, 0.7, 0.9)		# of the time that it takes
+# What is killed: all that the terminal would reach, or the script alone
+KILLS = {"Ctrl-C": (signal.SIGINT, os.killpg), "a plain kill": (signal.SIGTERM, os.kill),
+	 "kill -9": (signal.SIGKILL, os.kill)}
+SOON = 20		# seconds within which processes have to be gone
+
+
+# ---- what is about to be done when it is killed --------------------------------
+
+def no_tree(place):
+	"""make tree imports the base"""
+	shutil.rmtree(place / "build")
+
+
+def other_queue(place):
+	"""make tree applies another queue"""
+	lines = (place / "series").read_text().splitlines()
+	(place / "series").write_text("\n".join(
+		line for line in lines if not line.startswith("two/")) + "\n")
+	shutil.rmtree(place / "patches/two")
+
+
+def more_commits(place):
+	"""make refresh writes another queue"""
+	toy.commit(place, 90, "two")
+
+
+def threads(place):
+	"""make mbox writes threads"""
+
+
+WORK = ((no_tree, "tree"), (other_queue, "tree"), (more_commits, "refresh"),
+	(threads, "mbox"))
+
+
+# ---- killing it ----------------------------------------------------------------
+
+def group(number):
+	"""The processes of that group, zombies left out."""
+	found = []
+	for stat in Path("/proc").glob("[0-9]*/stat"):
+		try:
+			name, _, rest = stat.read_text().rpartition(")")
+		except OSError:
+			continue
+		state, _, its_group = rest.split()[:3]
+		if int(its_group) == number and state != "Z":
+			found.append(name.partition("(")[2])
+	return found
+
+
+def state(place):
+	"""What the work leaves behind; the mails have random boundaries in no part."""
+	mails = {str(path): path.read_bytes() for path in place.glob("build/mbox/*.mbox")}
+	return toy.contents(place) | {Path(path).name: mail for path, mail in mails.items()}
+
+
+def kill_once(place, script, kill, moment):
+	"""What was wrong with its end."""
+	number, send = KILLS[kill]
+	process = subprocess.Popen([place / "scripts" / script], cwd=place, text=True,
+				   env=toy.environment(), start_new_session=True,
+				   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+				   stderr=subprocess.PIPE)
+	time.sleep(moment)
+	if process.poll() is None:
+		send(process.pid, number)
+	errors = process.communicate(timeout=120)[1]
+	end = time.monotonic() + SOON
+	while (left := group(process.pid)) and time.monotonic() < end:
+		time.sleep(0.1)
+	problems = [f"it left {', '.join(left)} behind"] if left else []
+	last = (errors.strip().splitlines() or [""])[-1]
+	if process.returncode and number != signal.SIGKILL and (
+			last != f"{script}: interrupted; what is done is kept, call again to go on"):
+		problems.append(f"status {process.returncode}, its last line was '{last}'")
+	return problems
+
+
+def killed(checkout, prepare, script, kill):
+	"""Killed at each moment, then called again: the same as without."""
+	place = toy.copy(checkout, "whole")
+	prepare(place)
+	started = time.monotonic()
+	toy.must(place, f"scripts/{script}")
+	takes = time.monotonic() - started
+	wanted = state(place)
+	problems = []
+	for moment in MOMENTS:
+		progress(f"{script}: {kill} after {moment * takes:.1f} s")
+		place = toy.copy(checkout, "killed")
+		prepare(place)
+		found = kill_once(place, script, kill, moment * takes)
+		again = toy.run(place, f"scripts/{script}")
+		if again.returncode:
+			found.append("called again: " + again.stderr.strip()[-300:])
+		elif (now := state(place)) != wanted:
+			found.append("called again, it left other files: " + ", ".join(
+				name for name in sorted(now.keys() | wanted.keys())
+				if now.get(name) != wanted.get(name)))
+		problems += [f"after {moment * takes:.1f} of {takes:.1f} s: {line}"
+			     for line in found]
+	return problems
+
+
+# ---- without root ----------------------------------------------------------------
+
+def without_root(checkout):
+	"""What fails for a user who is not root, has no sudo and a home that is not
+	there; or, as text, why that cannot be tried."""
+	if os.geteuid():
+		return []		# all the tests are run that way
+	user = pwd.getpwnam("nobody")
+	drop = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}",
+		"--clear-groups", "--no-new-privs"]
+	place = toy.copy(checkout, "nobody's", "build")
+	if toy.run("/", *drop, "test", "-x", place).returncode:
+		return f"{user.pw_name} may not enter {place}"
+	(place / "before.txt").write_text("[    0.000000] Linux version 6.12.0\n"
+		"[    1.000000] node 0 deferred pages initialised in 80ms\n"
+		"[    2.000000] Run /init as init process\n")
+	subprocess.run(["chown", "-R", f"{user.pw_uid}:{user.pw_gid}", place], check=True)
+	(toy.PLACE / "cache").mkdir(exist_ok=True)
+	os.chown(toy.PLACE / "cache", user.pw_uid, user.pw_gid)
+	problems = []
+	try:
+		for command in ("tree", "refresh", "mbox", "measure --dmesg before.txt", "clean"):
+			ended = toy.run(place, *drop, "sh", "-c", f"scripts/{command}",
+					HOME="/missing", XDG_CACHE_HOME=str(toy.PLACE / "cache"))
+			if ended.returncode:
+				problems.append(f"{command}: {ended.stderr.strip()[-300:]}")
+		# And in a checkout of root's
+		for command in ("tree", "refresh", "mbox", "measure", "clean"):
+			ended = toy.run(checkout, *drop, f"scripts/{command}", HOME="/missing")
+			said = ended.stderr.strip().splitlines()
+			if ended.returncode == 0 or len(said) != 1 or (
+					"call as" not in said[0]):
+				problems.append(f"{command}, in root's: {said[-3:]}")
+	finally:
+		toy.remove(place)
+	return problems
+
+
+def check(report):
+	checkout = toy.make("hardening")
+	for prepare, script in WORK:
+		for kill in KILLS:
+			problems = killed(checkout, prepare, script, kill)
+			report.check(not problems, f"{kill} while {prepare.__doc__}", problems)
+	problems = without_root(checkout)
+	if isinstance(problems, str):
+		report.skip("no root", problems)
+	else:
+		report.check(not problems, "no root", problems)

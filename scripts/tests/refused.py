@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Wrong values for each variable and option, and damaged files: what is called, and
+the line that answers. Part of bad-input; see there.
+"""
+
+import shlex
+
+# (what it is, variables and command, a pattern for its one line on stderr)
+VALUES = [line.split(" | ") for line in r"""
+no name of a kernel | scripts/build | build: no kernel is named
+an option that scripts/build has not | scripts/build --all | build: no option '--all'
+an empty name of a kernel | scripts/build '' | build: '' is no kernel
+a name with a blank | scripts/build 'a b' | build: 'a b' is no kernel
+a patch that is not there | scripts/build one/9999 | build: .*has no "one/9999"
+a compiler that is missing | CC=/missing/gcc scripts/build series | build: /missing/gcc is missing
+a compiler that is none | echo '#!/bin/sh' >silent; chmod +x silent; CC=./silent scripts/build series | build: ./silent --version says nothing
+no name of a patch | scripts/strict | strict: no patch is named
+no CPU | scripts/boot --cpus 0 | boot: a guest with 0 CPUs
+fewer than no CPUs | CPUS=-1 scripts/boot | boot: a guest with -1 CPUs
+a number of CPUs that is none | CPUS=some scripts/boot | boot: 'some' is no value for a guest's cpus
+no memory | MEM=0 scripts/boot | boot: a guest with 0 of memory
+too little memory | MEM=1K scripts/boot | boot: a guest with 1K of memory
+memory beyond measure | MEM=9999999999999999T scripts/boot | boot: .* is larger than any host
+a node without its memory | scripts/boot --nodes 2 | boot: '2' is no node
+a node without CPUs alone | scripts/boot --nodes 0:1G | boot: a guest with 0 CPUs
+nodes without memory | scripts/boot --nodes 1:0 | boot: a guest with 0M of memory
+a timeout that is none | scripts/boot --timeout soon | boot: 'soon' is no value
+no time at all | scripts/boot --timeout 0 | boot: '0' is no timeout
+a time without end | scripts/boot --timeout inf | boot: 'inf' is no timeout
+not a number of seconds | scripts/boot --timeout nan | boot: 'nan' is no timeout
+a quote without its end for QEMU | scripts/boot --qemu '"' | boot: .*quote without its end
+a program with a blank in its name | scripts/boot --run '/tmp/a b' | boot: /tmp/a b: .*no blanks
+an option that scripts/boot has not | scripts/boot --fast | boot: unrecognized arguments: --fast
+a file that is no kernel image | scripts/boot ./Makefile | boot: Makefile is no kernel image
+a folder for a kernel | scripts/boot ./scripts | boot: scripts is missing: give the path
+a kernel that is not built there | KERNEL=series scripts/boot | boot: .*is missing: run scripts/build series
+two kernels to boot | KERNEL='series stock' scripts/boot | boot: 'series stock' is no kernel
+no jobs to torture with | JOBS=0 scripts/torture | torture: --jobs takes a number
+too many jobs | JOBS=99999999999 scripts/torture | torture: --jobs takes a number
+a digit that is none | scripts/torture --jobs ² | torture: --jobs takes a number
+a seed that is no number | scripts/torture --seed x | torture: --seed takes a number
+a kernel to torture that is none | KERNEL='a+b' scripts/torture | torture: 'a\+b' is no kernel
+no kernel to torture | scripts/torture --kernel | torture: argument --kernel: expected
+no rounds of the bench | scripts/bench --rounds 0 | bench: --rounds 0: give 1 or more
+rounds that are no number | scripts/bench --rounds many | bench: argument --rounds: invalid
+no memory for the bench | scripts/bench --memory 0 | bench: .*needs at least
+a folder that is not there | scripts/bench --json /missing/x | bench: --json: there is no folder
+no boots to measure | scripts/measure --boots 0 | measure: --boots 0: give 1 or more
+a guest of no size | scripts/measure --guests much | measure: 'much' is no memory size
+a guest without memory | scripts/measure --guests 0 | measure: a guest with 0 of memory
+the same guest twice | scripts/measure --guests 1G,1G | measure: --guests has the same size twice
+a quote without its end in DMESG | DMESG="'a" scripts/measure | measure: DMESG='a: a quote
+a dmesg that is missing | DMESG=missing.txt scripts/measure | measure: missing.txt: No such file
+a folder for a dmesg | DMESG=scripts scripts/measure | measure: scripts: Is a directory
+a device for a dmesg | DMESG=/dev/zero scripts/measure | measure: /dev/zero: that is no text
+an empty dmesg | DMESG=/dev/null scripts/measure | measure: /dev/null: no line 'node 0
+a compressed dmesg | DMESG={base} scripts/measure | measure: \S+: that is no text
+a part that is none | ONLY=everything scripts/test | test: no part 'everything'
+an option that scripts/test has not | scripts/test --quick | test: no option '--quick'
+an empty name of a task | scripts/setup '' | setup: no task ""
+a task that is none | scripts/setup all | setup: no task "all"
+an argument for clean | scripts/clean all | clean: "all": takes no arguments
+an argument for tree | scripts/tree all | tree: "all": takes no arguments
+an argument for check | scripts/check all | check: "all": takes no arguments
+an argument for mbox | scripts/mbox all | mbox: "all": takes no arguments
+an argument for refresh | scripts/refresh all | refresh: usage
+no folder to refresh to | scripts/refresh --to '' | refresh: usage
+a device to refresh to | scripts/refresh --to /dev/null | refresh: the folder /dev/null cannot be made
+version 0 of a thread | VERSION=0 scripts/mbox | mbox: VERSION=0: give a number
+a version beyond measure | VERSION=99999999999999999999 scripts/mbox | mbox: VERSION=9+: give a number
+a sender without an address | SIGNOFF=Someone scripts/mbox | mbox: SIGNOFF=Someone: write it as
+a sender in two lines | SIGNOFF={lines} scripts/mbox | b <a@b>: write it as
+a device to write threads to | TO=/dev/null scripts/mbox | mbox: the folder /dev/null cannot be made
+nothing asked of commit-of | scripts/commit-of | commit-of: usage
+a topic that is none | scripts/commit-of three | commit-of: build/linux has no "three"
+an empty name of a commit | scripts/commit-of '' | commit-of: build/linux has no ""
+a tarball that is missing | BASE_TARBALL=/missing scripts/tree | tree: BASE_TARBALL=/missing: no such file
+a folder for a tarball | BASE_TARBALL=scripts scripts/tree | tree: BASE_TARBALL=scripts: no such file
+another tarball than the tree's | BASE_TARBALL=Makefile scripts/tree | tree: build/linux is made from another base
+""".strip().splitlines()]
+
+# (what it is, how it comes about, command, pattern)
+FILES = [line.split(" | ") for line in r"""
+a truncated tarball | rm -rf build; head -c 200 {base} >short.tar.xz | BASE_TARBALL=short.tar.xz scripts/tree | tree: cannot import short.tar.xz: .*damaged
+junk for a tarball | rm -rf build; echo junk >junk.tar.xz | BASE_TARBALL=junk.tar.xz scripts/tree | tree: cannot import junk.tar.xz: .*damaged
+a tarball without a kernel | rm -rf build; tar -cJf other.tar.xz scripts | BASE_TARBALL=other.tar.xz scripts/tree | tree: other.tar.xz holds no kernel source
+a record of the base that is junk | head -c 300 /dev/urandom >build/base/base.env | scripts/tree | tree: build/base/base.env is damaged
+an empty record of the base | : >build/base/base.env | scripts/refresh | refresh: build/base/base.env is damaged
+a patch that is missing | rm patches/one/0001-*; sed -i /0002-/d series | scripts/tree | tree: patches/one/0001-\S+ is in series and missing
+a folder in place of a patch | rm patches/one/0001-*; mkdir patches/one/$(sed -n s,one/0001,0001,p series) | scripts/tree | tree: patches/one/0001-\S+ is no file
+an empty patch | : >patches/two/$(sed -n s,two/0001,0001,p series) | scripts/tree | tree: .*
+a cover letter that is missing | rm patches/two/0000-* | scripts/tree | tree: patches/two/0000-cover-letter.patch is missing
+a folder in place of series | rm series; mkdir series | scripts/tree | tree: series is no file
+no kernel tree | rm -rf build/linux | scripts/refresh | refresh: build/linux is not there yet
+a folder in place of the kernel tree | rm -rf build/linux/.git | scripts/tree | tree: build/linux is no kernel tree
+uncommitted changes | echo >>build/linux/kernel/toy.c | scripts/refresh | refresh: build/linux has uncommitted changes
+commits that are in no patch | {git} commit -q --allow-empty -m more | scripts/mbox | mbox: build/linux has commits
+a configuration that is missing | rm kernel/configs/padata_mt.config | scripts/build series | build: \S*padata_mt.config: No such file
+""".strip().splitlines()]
+
+
+def fill(text, names):
+	"""Not format(): shell commands have braces."""
+	for name, value in names.items():
+		text = text.replace("{" + name + "}", shlex.quote(value) if name != "git"
+				    else value)
+	return text
