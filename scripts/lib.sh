@@ -53,23 +53,29 @@ finish() {
 	trap - EXIT ERR
 	trap '' INT TERM HUP
 	set +e
-	# Killed alone, this process leaves behind what it waited for
+	# In the background of a pipe, say
 	end_children $$
 	[ ${#scratch_files[@]} -eq 0 ] || rm -rf "${scratch_files[@]}"
 	case $status in
 	129 | 130 | 143)
 		progress_clear
-		printf '%s: interrupted; what is done is kept, call again to go on\n' "${0##*/}" >&2
+		printf '%s: interrupted; what is done is kept, call again to go on\n' \
+			"${0##*/}" >&$the_stderr
 		;;
 	esac
 	exit $status
 }
+# A signal may come while a function's output goes to a log
+exec {the_stderr}>&2
 trap finish EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 # No script here ends without a word
 set -E
 SIGPIPE=141	# who read what this writes has seen enough
-trap 'case $? in $DIED | $SIGPIPE) ;; *) printf "%s: line %d failed: %s\n" "${BASH_SOURCE[0]##*/}" "$LINENO" "$BASH_COMMAND" >&2 ;; esac' ERR
+trap 'case $? in $DIED | $SIGPIPE | 129 | 130 | 143) ;; *) printf "%s: line %d failed: %s\n" "${BASH_SOURCE[0]##*/}" "$LINENO" "$BASH_COMMAND" >&2 ;; esac' ERR
 
 # --- progress -----------------------------------------------------------------
 

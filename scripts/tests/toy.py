@@ -46,7 +46,9 @@ def must(place, *command, **more):
 
 
 def git(place, *arguments):
-	return must(place, "git", "-c", "safe.directory=*", "-c", "user.name=Some One",
+	date = "2026-01-01T00:00:00Z"	# the same commits each time
+	return must(place, "env", f"GIT_AUTHOR_DATE={date}", f"GIT_COMMITTER_DATE={date}",
+		    "git", "-c", "safe.directory=*", "-c", "user.name=Some One",
 		    "-c", "user.email=some.one@example.org", "-C", "build/linux", *arguments)
 
 
