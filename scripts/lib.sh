@@ -183,9 +183,10 @@ take_lock() {
 # What the base in build/linux is
 read_base() {
 	local name
-	! grep -qvE '^(#.*|BASE_[A-Z0-9]+=[^[:space:];&|<>()`$]*)$' "$BASE_ENV" 2>/dev/null &&
+	if ! grep -qvE '^(#.*|BASE_[A-Z0-9]+=[^[:space:];&|<>()`$]*)$' "$BASE_ENV" 2>/dev/null; then
 		# shellcheck source=/dev/null
-		{ . "$BASE_ENV"; } 2>/dev/null || true
+		. "$BASE_ENV"
+	fi
 	for name in BASE_VERSION BASE_SHA256 BASE_TREE; do
 		[ -n "${!name:-}" ] ||
 			die "build/base/base.env is damaged: remove it, then \"make tree\" writes it anew"

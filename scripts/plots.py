@@ -2,10 +2,11 @@
 """The plots of the report, as SVG files that fit light and dark pages."""
 
 import itertools
+import os
 import re
 import statistics
 
-from common import Failure
+from common import BUILD, Failure
 
 COLOURS = ["#8c8c8c", "#d1711f", "#2b7bba", "#4c9a5b", "#9467bd", "#b8a12f"]
 KERNEL_COLOURS = {"stock": COLOURS[0], "baseline": COLOURS[1], "series": COLOURS[2],
@@ -17,6 +18,8 @@ STRUCT_PAGE = 64	# bytes
 
 def load_pyplot():
 	try:
+		# What it keeps would be in the home folder, which may not be there
+		os.environ.setdefault("MPLCONFIGDIR", str(BUILD / "matplotlib"))
 		import matplotlib
 	except ImportError:
 		raise Failure("python3-matplotlib is missing: run "

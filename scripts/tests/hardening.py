@@ -147,12 +147,12 @@ def without_root(checkout):
 	try:
 		for command in ("tree", "refresh", "mbox", "measure --dmesg before.txt", "clean"):
 			ended = toy.run(place, *drop, "sh", "-c", f"scripts/{command}",
-					HOME="/missing", XDG_CACHE_HOME=str(toy.PLACE / "cache"))
+					HOME="/dev/null/home", XDG_CACHE_HOME=str(toy.PLACE / "cache"))
 			if ended.returncode:
 				problems.append(f"{command}: {ended.stderr.strip()[-300:]}")
 		# And in a checkout of root's
 		for command in ("tree", "refresh", "mbox", "measure", "clean"):
-			ended = toy.run(checkout, *drop, f"scripts/{command}", HOME="/missing")
+			ended = toy.run(checkout, *drop, f"scripts/{command}", HOME="/dev/null/home")
 			said = ended.stderr.strip().splitlines()
 			if ended.returncode == 0 or len(said) != 1 or (
 					"call as" not in said[0]):

@@ -44,7 +44,7 @@ no kernel to torture | scripts/torture --kernel | torture: argument --kernel: ex
 no rounds of the bench | scripts/bench --rounds 0 | bench: --rounds 0: give 1 or more
 rounds that are no number | scripts/bench --rounds many | bench: argument --rounds: invalid
 no memory for the bench | scripts/bench --memory 0 | bench: .*needs at least
-a folder that is not there | scripts/bench --json /missing/x | bench: --json: there is no folder
+a folder that is not there | scripts/bench --json /dev/null/x | bench: --json: there is no folder
 no boots to measure | scripts/measure --boots 0 | measure: --boots 0: give 1 or more
 a guest of no size | scripts/measure --guests much | measure: 'much' is no memory size
 a guest without memory | scripts/measure --guests 0 | measure: a guest with 0 of memory
