@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The files of the kernel that the series adds or changes, for checkers of
+sources: as they are in the last commit, and in the base to compare with."""
+
+import collections
+import fnmatch
+import re
+import shutil
+import subprocess
+
+from common import BUILD, LINUX, ROOT, Failure
+
+EXCEPTIONS = ROOT / "scripts/check-exceptions"
+
+
+def git(*arguments):
+	done = subprocess.run(["git", "-C", LINUX, *arguments], text=True,
+			      errors="replace", capture_output=True)
+	if done.returncode > 1 or done.stderr:
+		raise Failure(f"git {arguments[0]} in build/linux: {done.stderr.strip()}")
+	return done.stdout
+
+
+def files(pattern, kinds="AM"):
+	"""Paths that match; kinds are A for added by the series, M for changed."""
+	names = git("diff", "--no-renames", f"--diff-filter={kinds}", "--name-only",
+		    "base", "HEAD")
+	return [name for name in names.splitlines() if re.search(pattern, name)]
+
+
+def unpack(commit, paths, place):
+	"""Those of the paths that `commit` has, as files and folders in `place`."""
+	shutil.rmtree(place, ignore_errors=True)
+	place.mkdir(parents=True)
+	found = git("ls-tree", "--name-only", commit, "--", *paths).splitlines()
+	if not found:
+		return
+	archive = subprocess.Popen(["git", "-C", LINUX, "archive", commit, "--", *found],
+				   stdout=subprocess.PIPE)
+	unpacked = subprocess.run(["tar", "-x", "-C", place], stdin=archive.stdout)
+	archive.stdout.close()
+	if archive.wait() or unpacked.returncode:
+		raise Failure(f"the sources cannot be unpacked to {place}")
+
+
+def folder(part):
+	"""An empty folder for a part of the tests to work in."""
+	place = BUILD / "test" / part
+	shutil.rmtree(place, ignore_errors=True)
+	place.mkdir(parents=True)
+	return place
+
+
+def without_lines(text):
+	"""A warning without the numbers of its line, which any change moves."""
+	return re.sub(r"(?<=:)\d+(?::\d+)?(?:-\d+)?(?=[: ])|\b(line|lines) \d+(-\d+)?", "",
+		      text)
+
+
+def news(now, before):
+	"""The warnings that the base does not have, or has fewer times."""
+	known = collections.Counter(map(without_lines, before))
+	found = []
+	for warning in now:
+		bare = without_lines(warning)
+		if known[bare]:
+			known[bare] -= 1
+		else:
+			found.append(warning)
+	return found
+
+
+class Exceptions:
+	"""What scripts/check-exceptions lets a checker pass."""
+
+	def __init__(self, checker):
+		self.entries = []
+		for line in EXCEPTIONS.read_text().splitlines():
+			words = line.split(None, 3)
+			if words[:1] == [checker]:
+				self.entries.append(words[1:] + [""] * (4 - len(words)))
+		self.unused = {(file, what) for file, what, _ in self.entries}
+
+	def allow(self, file, words):
+		"""Whether one of the words may be said of the file."""
+		for pattern, allowed, _ in self.entries:
+			if allowed in words.split() and fnmatch.fnmatchcase(file, pattern):
+				self.unused.discard((pattern, allowed))
+				return True
+		return False
+
+	def problems(self):
+		"""Entries that nobody needs or understands."""
+		bad = [f"{file} {what} has no reason" for file, what, reason in self.entries
+		       if not reason]
+		bad += [f"{file} {what} is no longer needed"
+			for file, what in sorted(self.unused)]
+		return [f"scripts/check-exceptions: {problem}" for problem in bad]
