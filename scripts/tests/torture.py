@@ -6,7 +6,6 @@ scripts/torture runs it for longer, and kcsan.py has it under KCSAN.
 
 import re
 
-import guest
 from tests import boots, builds
 
 TIER = "long"
@@ -18,6 +17,7 @@ TIMEOUT = 900
 # What has to have happened for the outcome to mean anything
 HAPPENS = ("split", "helped", "failed", "undone", "CPUs offlined", "nested")
 NEVER = ("lost", "done twice", "not undone", "otherwise wrong")
+
 
 def settings(jobs, timeout=TIMEOUT, hotplug=100, seed=0):
 	"""A guest that runs so many jobs."""
