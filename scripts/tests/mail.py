@@ -320,7 +320,7 @@ def check_bad_input(report):
 		({"VERSION": "2", "SINCE": "-x y"}, "^mbox: SINCE=-x y: .*no such tag"),
 		({"SINCE": "HEAD"}, "^mbox: SINCE=HEAD with VERSION=1"),
 		({"RECIPIENTS": "all"}, "^mbox: RECIPIENTS=all: yes or no"),
-		({"TO": str(PLACE / "file")}, "^mbox: TO=.*that is a file")):
+		({"TO": str(PLACE / "file")}, "^mbox: the folder .*cannot be made")):
 		case = bad_input.Case("mail", **variables)
 		problems = case.run("scripts/mbox", says=says)
 		report.check(not problems, "says what is wrong with "
