@@ -2,15 +2,19 @@
 """Dmesg is read, and turned into figures, as it should be."""
 
 import collections
+import contextlib
+import io
 import re
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 import dmesg
 import intervals
 import report as pages
 import run_time
 from common import Failure
+from tests import builds
 
 # What kernels print, and what is to be read from it: for each node its
 # milliseconds, pages and CPUs; then the milliseconds of the phase, and the total
@@ -163,10 +167,46 @@ def check(report):
 			problems = []
 		report.check(not problems, f"{name} is no dmesg with these lines", problems)
 
+	problems = comparing_folders()
+	report.check(not problems, "folders of dmesg files are compared by their medians",
+		     problems)
 	problems = taking_apart()
 	report.check(not problems, "a boot is taken apart at its messages", problems)
 	problems = showing()
 	report.check(not problems, "table and page show what was measured", problems)
+
+
+def comparing_folders():
+	"""What is wrong with the table of two kernels that were booted three times."""
+	boots = {"before": (100, 300, 200), "after": (50, 60, 40)}
+	with tempfile.TemporaryDirectory() as place:
+		for label, times in boots.items():
+			# Pairs by number, not by letter
+			width = 2 if label == "after" else 1
+			folder = Path(place, label)
+			folder.mkdir()
+			for number, ms in zip((2, 9, 10), times):
+				Path(folder, f"{number:0{width}}.txt").write_text(
+					"[    0.000000] Linux version 6.12\n"
+					f"[    1.000000] node 0 deferred pages initialised in {ms}ms\n"
+					f"[    2.{ms:03}000] Run /init as init process\n")
+		measure = builds.load("scripts/measure")
+		# The page is tested below, and is kept from build/report-dmesg
+		with contextlib.redirect_stdout(io.StringIO()) as said, \
+				mock.patch.object(pages, "write"):
+			measure.compare([str(Path(place, label)) for label in boots])
+		Path(place, "before/9.txt").write_text("nothing\n")
+		try:
+			measure.compare([str(Path(place, "before"))])
+			problems = ["a file without a boot was taken for one"]
+		except Failure as failure:
+			problems = ([] if "before/9.txt" in str(failure)
+				    else [f"the file at fault is not named: {failure}"])
+	rows = [" ".join(line.split()) for line in said.getvalue().splitlines()]
+	# The pairs are 50/100, 60/300 and 40/200
+	wanted = ("before 200 100..300 1 2200 1", "after 50.0 40.0..60.0 0.20 2050 0.93")
+	return problems + [f"no line '{line}' in {rows}" for line in wanted
+			   if line not in rows]
 
 
 def taking_apart():
