@@ -2,7 +2,7 @@
 # Each target calls one script; variables on the command line reach it through
 # the environment.
 
-TARGETS = tree refresh check bases mbox build boot bench measure test torture lava clean
+TARGETS = tree refresh check bases mbox build boot bench measure test torture deb lava clean
 
 .PHONY: help $(TARGETS)
 .NOTPARALLEL:
@@ -28,6 +28,7 @@ help:
 	@echo 'make boot      boot one in QEMU       KERNEL=series MEM=64G CPUS=2 APPEND="..."'
 	@echo 'make bench     time page init on real memory (part of make measure)'
 	@echo 'make torture   many jobs at once, for long     JOBS=1000000 KERNEL="series-debug"'
+	@echo 'make deb       packages for a real machine  CONFIG=/path/to/config WHAT=series'
 	@echo 'make lava      a job for a lab of machines   SCENARIO=two-cpus DEVICE=qemu'
 	@echo '                 KERNEL_URL=... INITRAMFS_URL=... MODULES_URL=...'
 	@echo 'make clean     remove what was built; keeps build/linux and downloads'
