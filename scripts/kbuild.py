@@ -369,8 +369,11 @@ def compile_at(planned):
 	with open(planned.log("build"), "w") as log:
 		configure(planned.name, planned.command, output, planned.fragments,
 			  json.dumps([kconfig_of(commit), planned.made_with]), log)
-		run_make(planned.name, planned.command + [planned.image.name], log,
-			 expected)
+		targets = [planned.image.name]
+		# What modules are linked against is made with them, if there are none, too
+		if "CONFIG_MODULES=y\n" in (output / ".config").read_text():
+			targets.append("modules")
+		run_make(planned.name, planned.command + targets, log, expected)
 	(output / ".built").write_text(json.dumps(
 		{"commit": commit, "made_with": planned.made_with}))
 
