@@ -128,7 +128,8 @@ def export_tree(commit):
 	shutil.rmtree(source, ignore_errors=True)
 	stamp.unlink(missing_ok=True)
 	source.mkdir()
-	archive = subprocess.Popen(["git", "-c", "safe.directory=*", "-C", LINUX, "archive", commit, "--", *TREE],
+	archive = subprocess.Popen(["git", "-c", "safe.directory=*", "-C", LINUX, "archive",
+				    commit, "--", *TREE],
 				   stdout=subprocess.PIPE)
 	unpacked = subprocess.run(["tar", "-x", "-C", source], stdin=archive.stdout)
 	archive.stdout.close()

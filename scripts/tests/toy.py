@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import tarfile
-from pathlib import Path
 
 from common import BUILD, ROOT, Failure
 
