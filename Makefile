@@ -29,6 +29,8 @@ help:
 	@echo 'make bench     time page init on real memory (part of make measure)'
 	@echo 'make torture   many jobs at once, for long     JOBS=1000000 KERNEL="series-debug"'
 	@echo 'make deb       packages for a real machine  CONFIG=/path/to/config WHAT=series'
+	@echo '                 DEBUG_INFO=0  without; TOUCHED=files  compile only what is touched'
+	@echo '                 JOBS=8 TO=directory'
 	@echo 'make lava      a job for a lab of machines   SCENARIO=two-cpus DEVICE=qemu'
 	@echo '                 KERNEL_URL=... INITRAMFS_URL=... MODULES_URL=...'
 	@echo 'make clean     remove what was built; keeps build/linux and downloads'

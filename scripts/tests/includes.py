@@ -4,7 +4,8 @@
 includes.map says which header of the kernel stands for which. What a file uses is
 missing when none of the headers that it includes, nor of the local ones ("...")
 behind these, includes it in turn: what comes over more headers may go with one of
-them.
+them. Files in tools/ are left out: there, stubs stand in for the kernel's headers,
+and which of them has what, their users decide.
 """
 
 import concurrent.futures
@@ -21,9 +22,9 @@ TIER = "long"
 # With everything that the files could be configured to use
 KERNEL = "series-debug"
 MAPPING = ROOT / "scripts/tests/includes.map"
-TOOLS = "tools/testing/padata"
-USER_FLAGS = ["-include", "limits.h", "-D__percpu=", "-DCONFIG_PADATA", "-D_GNU_SOURCE"]
 
+# Where the kernel's compiler finds headers in the sources
+FOLDERS = ("include", "arch/x86/include", "include/uapi", "arch/x86/include/uapi")
 # Included by the command line, or the words of the language
 TAKEN_FOR_GRANTED = {
 	"linux/kconfig.h", "generated/autoconf.h", "linux/compiler_types.h",
@@ -38,7 +39,7 @@ TWOFOLD = ("asm/signal.h",)
 # What macros for a CPU's own data are made of
 INNER = re.compile(r"^(__pcpu_|raw_cpu_|this_cpu_)\w+_\d$")
 # Read several times over, with other meanings, which the tool cannot follow
-NOT_THESE = "include/trace/events/"
+NOT_THESE = ("include/trace/events/", "tools/")
 
 
 def read_mapping():
@@ -83,15 +84,10 @@ def kernel_flags(place):
 
 def command_for(path, place, flags):
 	command = ["include-what-you-use", "-w"]
-	for option in ("--no_fwd_decls", "--max_line_length=300"):
+	for option in ("--no_default_mappings", "--no_fwd_decls", "--max_line_length=300",
+		       f"--mapping_file={place}/includes.imp"):
 		command += ["-Xiwyu", option]
-	if path.startswith("tools/"):
-		tools = place / TOOLS
-		return command + [*USER_FLAGS, "-I", tools, "-I", place / "tools/include",
-				  place / path]
-	return command + ["-Xiwyu", "--no_default_mappings", "-Xiwyu",
-			  f"--mapping_file={place}/includes.imp", *flags,
-			  "-I", place / os.path.dirname(path), place / path]
+	return [*command, *flags, "-I", place / os.path.dirname(path), place / path]
 
 
 def headers_of(place, path):
@@ -99,9 +95,7 @@ def headers_of(place, path):
 	text = (place / path).read_text(errors="replace")
 	for mark, name in re.findall(r"^\s*#\s*include\s+([<\"])([^>\"]+)[>\"]", text, re.M):
 		near = os.path.normpath(f"{os.path.dirname(path)}/{name}")
-		folders = [TOOLS, "tools/include"] if path.startswith("tools/") else [
-			"include", "arch/x86/include", "include/uapi", "arch/x86/include/uapi"]
-		places = ([near] if mark == '"' else []) + [f"{top}/{name}" for top in folders]
+		places = ([near] if mark == '"' else []) + [f"{top}/{name}" for top in FOLDERS]
 		found = [header for header in places if (place / header).exists()]
 		yield name, found[0] if found else None, mark == '"' and found[:1] == [near]
 
@@ -170,10 +164,10 @@ def check(report):
 	files = [path for path in touched.files(r"\.[ch]$", "A")
 		 if not path.startswith(NOT_THESE)]
 	place = touched.folder("includes")
-	touched.unpack("HEAD", ["include", "arch/x86/include", "tools/include",
-				*{os.path.dirname(path).split("/")[0] for path in files
-				  if not path.startswith(("tools/", "include/", "arch/"))},
-				TOOLS], place)
+	folders = {os.path.dirname(path) for path in files}
+	touched.unpack("HEAD", [*FOLDERS[:2], *sorted({path.split("/")[0] for path in folders
+						       if not path.startswith(FOLDERS)})],
+		       place)
 	mapping = read_mapping()
 	write_mapping(mapping, place / "includes.imp")
 	flags = kernel_flags(place)
