@@ -119,7 +119,7 @@ def check_console(kernel, scenario, lines):
 	for pattern in shows:
 		if pattern and not any(re.search(pattern, line) for line in lines):
 			yield f"the console does not show '{pattern}'"
-	if deferred and checks_itself(kernel) and not any(
+	if deferred and has_option(kernel, "DEFERRED_STRUCT_PAGE_INIT_CHECK") and not any(
 			re.search(SELF_CHECK, line) for line in lines):
 		yield f"the self-check did not print '{SELF_CHECK}'"
 
@@ -134,9 +134,8 @@ def all_taken(node, zones):
 
 
 @functools.cache
-def checks_itself(kernel):
-	config = (BUILD / "kernel" / kernel / ".config").read_text()
-	return "CONFIG_DEFERRED_STRUCT_PAGE_INIT_CHECK=y\n" in config
+def has_option(kernel, symbol):
+	return f"CONFIG_{symbol}=y\n" in (BUILD / "kernel" / kernel / ".config").read_text()
 
 
 def nodes(numbers):
@@ -162,6 +161,10 @@ def compare_pages(first, second):
 		return [f"{baseline} has {zone_names(before)}, {series} has {zone_names(after)}"]
 
 	image_zone = zone_of(kernels.parse(baseline).architecture.image_at, before)
+	# Taken from the end of the image's node
+	shadow_zone = max((zone for zone in before if zone[0] == image_zone[0]
+			   and before[zone]["present"]),
+			  key=lambda zone: before[zone]["start"])
 
 	problems = []
 	for zone in before:
@@ -170,6 +173,8 @@ def compare_pages(first, second):
 		if zone == image_zone:
 			expected["managed"] += (image_pages(baseline, old.lines)
 						- image_pages(series, new.lines))
+		if zone == shadow_zone:
+			expected["managed"] += shadow_pages(baseline) - shadow_pages(series)
 		for key in COMPARED:
 			if found[key] != expected[key]:
 				problems.append(f"node {zone[0]} zone {zone[1]}: {key} "
@@ -191,12 +196,7 @@ def image_pages(kernel, lines):
 	"""The pages a kernel image keeps: from its first byte to the end of what
 	setup_arch() reserves, less what it said it gave back."""
 	first, last = kernels.parse(kernel).architecture.image_symbols
-	symbols = {}
-	with open(BUILD / "kernel" / kernel / "System.map") as symbol_map:
-		for line in symbol_map:
-			address, _, name = line.split()
-			if name in (first, last):
-				symbols[name] = int(address, 16)
+	symbols = addresses(kernel, first, last)
 	taken = symbols[last] - symbols[first]
 	for line in lines:
 		given_back = re.search(r"Freeing (?:unused kernel.*|SMP alternatives)"
@@ -204,3 +204,19 @@ def image_pages(kernel, lines):
 		if given_back:
 			taken -= int(given_back[1]) << 10
 	return -(-taken // PAGE)
+
+
+def shadow_pages(kernel):
+	"""The pages in which KASAN notes what of a kernel's image may be touched: a
+	byte for eight."""
+	if not has_option(kernel, "KASAN"):
+		return 0
+	symbols = addresses(kernel, "_stext", "_end")
+	return -(-symbols["_end"] // (8 * PAGE)) - symbols["_stext"] // (8 * PAGE)
+
+
+def addresses(kernel, *names):
+	"""{symbol: its address} in a built kernel."""
+	with open(BUILD / "kernel" / kernel / "System.map") as symbol_map:
+		rows = (line.split() for line in symbol_map)
+		return {name: int(address, 16) for address, _, name in rows if name in names}
