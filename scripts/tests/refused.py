@@ -51,7 +51,7 @@ a guest without memory | scripts/measure --guests 0 | measure: a guest with 0 of
 the same guest twice | scripts/measure --guests 1G,1G | measure: --guests has the same size twice
 a quote without its end in DMESG | DMESG="'a" scripts/measure | measure: DMESG='a: a quote
 a dmesg that is missing | DMESG=missing.txt scripts/measure | measure: missing.txt: No such file
-a folder for a dmesg | DMESG=scripts scripts/measure | measure: scripts: Is a directory
+a folder without a dmesg | DMESG=scripts scripts/measure | measure: scripts/[a-z.]+: no line
 a device for a dmesg | DMESG=/dev/zero scripts/measure | measure: /dev/zero: that is no text
 an empty dmesg | DMESG=/dev/null scripts/measure | measure: /dev/null: no line 'node 0
 a compressed dmesg | DMESG={base} scripts/measure | measure: \S+: that is no text
