@@ -8,7 +8,6 @@ them. Files in tools/ are left out: there, stubs stand in for the kernel's heade
 and which of them has what, their users decide.
 """
 
-import concurrent.futures
 import os
 import re
 import shlex
@@ -173,12 +172,11 @@ def check(report):
 	flags = kernel_flags(place)
 	exceptions = touched.Exceptions("includes")
 	problems = []
-	with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-		started = [pool.submit(look_at, path, place, flags, mapping, exceptions)
-			   for path in files]
-		for count, future in enumerate(started, 1):
-			progress(f"Includes: {count} of {len(files)} files")
-			problems += future.result()
+	ended = touched.side_by_side(
+		lambda path: look_at(path, place, flags, mapping, exceptions), files)
+	for count, (_, found) in enumerate(ended, 1):
+		progress(f"Includes: {count} of {len(files)} files")
+		problems += found
 	problems += exceptions.problems()
 	report.check(not problems, f"{len(files)} files include what they use, and no more",
 		     problems)
