@@ -66,8 +66,9 @@ def check_refused(report):
 		"a part of a configuration": ([f"CONFIG={PLACE}/part"], "only a part"),
 		"another architecture": ([f"CONFIG={PLACE}/arm64"], "is .* for arm64"),
 		"half a file": ([f"CONFIG={PLACE}/cut.xz"], "cannot be unpacked"),
+		"an unknown setting": ([good, "DEBUG=0"], "no setting .DEBUG=0."),
 		"no jobs": ([good, "JOBS=0"], "JOBS=0: it is a number"),
-		"a folder with blanks": ([good, "TO=a b"], "takes no folder with blanks"),
+		"a folder with blanks": ([good, "TO=a b"], "takes only letters"),
 		"an unknown kernel": ([good, "WHAT=no-such"], "has no .no-such."),
 	}
 	for name, (words, says) in cases.items():
