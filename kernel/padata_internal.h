@@ -9,7 +9,6 @@
 #define _KERNEL_PADATA_INTERNAL_H
 
 #include <linux/atomic.h>
-#include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/mutex.h>
 #include <linux/padata.h>

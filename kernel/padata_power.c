@@ -9,6 +9,7 @@
 
 #include <linux/cpufreq.h>
 #include <linux/cpumask.h>
+#include <linux/rwsem.h>
 #include <linux/string.h>
 
 #include <kunit/visibility.h>

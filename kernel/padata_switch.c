@@ -5,7 +5,6 @@
 
 #include <linux/compiler.h>
 #include <linux/init.h>
-#include <linux/kernel.h>
 #include <linux/printk.h>
 #include <linux/string.h>
 #include <linux/sysctl.h>

@@ -23,7 +23,6 @@
 #include <linux/err.h>
 #include <linux/kernel.h>
 #include <linux/sched.h>
-#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 
 #include "padata_run.h"

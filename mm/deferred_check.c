@@ -8,10 +8,12 @@
  * memblock, and the free lists with their own counters.
  */
 
+#include <linux/align.h>
 #include <linux/atomic.h>
 #include <linux/init.h>
 #include <linux/list.h>
 #include <linux/memblock.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/printk.h>

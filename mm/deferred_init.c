@@ -8,10 +8,12 @@
  * help with the next.
  */
 
+#include <linux/align.h>
 #include <linux/atomic.h>
 #include <linux/cpumask.h>
 #include <linux/init.h>
 #include <linux/kstrtox.h>
+#include <linux/limits.h>
 #include <linux/memblock.h>
 #include <linux/memory_hotplug.h>
 #include <linux/minmax.h>
@@ -20,11 +22,14 @@
 #include <linux/nodemask.h>
 #include <linux/padata.h>
 #include <linux/page-isolation.h>
+#include <linux/panic.h>
 #include <linux/percpu.h>
+#include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
 #include <linux/slab.h>
 #include <linux/time64.h>
+#include <linux/topology.h>
 
 #include "deferred_check.h"
 #include "internal.h"

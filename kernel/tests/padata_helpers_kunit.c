@@ -9,17 +9,16 @@
 
 #include <kunit/test.h>
 #include <linux/atomic.h>
-#include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
-#include <linux/kthread.h>
+#include <linux/errno.h>
+#include <linux/limits.h>
 #include <linux/memcontrol.h>
 #include <linux/mman.h>
 #include <linux/padata.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/prio.h>
-#include <linux/sched/rt.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/uaccess.h>

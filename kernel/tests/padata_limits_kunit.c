@@ -10,6 +10,8 @@
 #include <linux/completion.h>
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
+#include <linux/jiffies.h>
+#include <linux/limits.h>
 #include <linux/nodemask.h>
 #include <linux/padata.h>
 #include <linux/sched.h>

@@ -7,16 +7,20 @@
  */
 
 #include <kunit/test.h>
+#include <linux/array_size.h>
+#include <linux/bits.h>
 #include <linux/completion.h>
 #include <linux/cpumask.h>
+#include <linux/errno.h>
+#include <linux/jiffies.h>
 #include <linux/kthread.h>
+#include <linux/limits.h>
 #include <linux/nodemask.h>
 #include <linux/padata.h>
 #include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
-#include <linux/topology.h>
 #include <linux/workqueue.h>
 
 #include "../padata_run.h"

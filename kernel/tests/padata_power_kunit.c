@@ -7,9 +7,12 @@
  */
 
 #include <kunit/test.h>
+#include <linux/array_size.h>
 #include <linux/cpufreq.h>
 #include <linux/cpumask.h>
+#include <linux/limits.h>
 #include <linux/padata.h>
+#include <linux/rwsem.h>
 
 #include "../padata_run.h"
 #include "../workqueue_internal.h"

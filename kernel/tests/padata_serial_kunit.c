@@ -10,12 +10,13 @@
 #include <linux/cpumask.h>
 #include <linux/crypto.h>
 #include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/padata.h>
-#include <linux/prandom.h>
 #include <linux/random.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
+#include <linux/sprintf.h>
 
 /* Far more than CPUs, so that objects have to queue. */
 #define NR_OBJECTS	1024

@@ -27,6 +27,7 @@
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/list.h>
+#include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
@@ -34,10 +35,14 @@
 #include <linux/nodemask.h>
 #include <linux/padata.h>
 #include <linux/prandom.h>
+#include <linux/printk.h>
 #include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
+#include <linux/stdarg.h>
+#include <linux/string.h>
+#include <linux/sysfs.h>
 
 /* A module is there to run; what is built in waits to be told. */
 static unsigned long jobs =

@@ -8,7 +8,10 @@
 
 #include <kunit/test.h>
 #include <linux/cpumask.h>
+#include <linux/errno.h>
+#include <linux/limits.h>
 #include <linux/padata.h>
+#include <linux/processor.h>
 #include <linux/sched.h>
 #include <linux/sched/cputime.h>
 #include <trace/events/padata.h>

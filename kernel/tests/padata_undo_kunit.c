@@ -9,7 +9,9 @@
 #include <kunit/test.h>
 #include <linux/completion.h>
 #include <linux/cpumask.h>
+#include <linux/errno.h>
 #include <linux/kthread.h>
+#include <linux/limits.h>
 #include <linux/padata.h>
 #include <linux/random.h>
 #include <linux/sched.h>
