@@ -332,14 +332,16 @@ def changed_files(old, new):
 		in (line.split("\t") for line in lines.splitlines())}
 
 
-def holds(planned):
-	"""Whether the image in a plan's folder is what making it would give: make
+def holds(planned, link):
+	"""Whether what is in a plan's folder is what making it would give: make
 	alone takes long to find out that there is nothing to do."""
 	try:
 		built = json.loads((planned.output / ".built").read_text())
 	except (OSError, ValueError):
 		return False
-	if built["made_with"] != planned.made_with or not planned.made.exists():
+	if built["made_with"] != planned.made_with:
+		return False
+	if link and not (built.get("linked") and planned.made.exists()):
 		return False
 	if built["commit"] == planned.commit:
 		return True
@@ -356,10 +358,10 @@ def holds(planned):
 		set().union(*inputs(planned.output).values()))
 
 
-def compile_at(planned):
-	"""Make the image of a plan in its folder."""
+def compile_at(planned, link=True):
+	"""Make the image of a plan in its folder; or what would be linked to it."""
 	output, commit = planned.output, planned.commit
-	if holds(planned):
+	if holds(planned, link):
 		return
 	(output / ".built").unlink(missing_ok=True)
 	output.mkdir(parents=True, exist_ok=True)
@@ -369,33 +371,34 @@ def compile_at(planned):
 	with open(planned.log("build"), "w") as log:
 		configure(planned.name, planned.command, output, planned.fragments,
 			  json.dumps([kconfig_of(commit), planned.made_with]), log)
-		targets = [planned.image.name]
+		targets = [planned.image.name if link else "vmlinux_o"]
 		# What modules are linked against is made with them, if there are none, too
 		if "CONFIG_MODULES=y\n" in (output / ".config").read_text():
 			targets.append("modules")
 		run_make(planned.name, planned.command + targets, log, expected)
 	(output / ".built").write_text(json.dumps(
-		{"commit": commit, "made_with": planned.made_with}))
+		{"commit": commit, "made_with": planned.made_with, "linked": link}))
 
 
-def build(name):
+def build(name, link=True):
 	"""Build one kernel. Returns False when it was built already."""
 	planned = plan(name)
-	stamp_file = planned.place / ".stamp"
+	stamp_file = planned.place / (".stamp" if link else ".compiled")
 	stamp = planned.stamp
-	if (planned.image.exists() and stamp_file.exists()
+	if ((planned.image.exists() or not link) and stamp_file.exists()
 	    and stamp_file.read_text() == stamp):
 		return False
 
 	started = time.monotonic()
 	stamp_file.unlink(missing_ok=True)
 	planned.log("build").write_text("")
-	compile_at(planned)
-	if planned.output != planned.place:
+	planned.place.mkdir(parents=True, exist_ok=True)
+	compile_at(planned, link)
+	if link and planned.output != planned.place:
 		planned.image.parent.mkdir(parents=True, exist_ok=True)
 		shutil.copy(planned.made, planned.image)
 	stamp_file.write_text(stamp)
-	say(f"Built {name} in {duration(time.monotonic() - started)}")
+	say(f"{'Built' if link else 'Compiled'} {name} in {duration(time.monotonic() - started)}")
 	return True
 
 

@@ -10,6 +10,7 @@ import contextlib
 import io
 import lzma
 import re
+import shlex
 import shutil
 import subprocess
 import types
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import guest
 from common import BUILD, ROOT, Failure, relative
-from tests import bad_input, boots, builds
+from tests import bad_input, boots, builds, torture
 
 TIER = "long"
 
@@ -26,9 +27,12 @@ PLACE = BUILD / "test/deb"
 PACKAGES = BUILD / "test-deb"
 KERNEL = "series"
 # What is laid over the configuration of the guests' kernel
-WITH_MODULES = "CONFIG_MODULES=y\nCONFIG_CRYPTO_PCRYPT=m\n"
-MODULE = "kernel/crypto/pcrypt.ko"
-GUEST = {"memory": "5G", "cpus": "2"}
+WITH_MODULES = ("CONFIG_MODULES=y\nCONFIG_CRYPTO_PCRYPT=m\n"
+		"CONFIG_PADATA_TORTURE_TEST=m\nCONFIG_PADATA_BENCH=m\n")
+MODULES = ("kernel/crypto/pcrypt.ko", "kernel/kernel/tests/padata_torture.ko",
+	   "kernel/kernel/tests/padata_bench.ko")
+JOBS = 2000
+GUEST = {"memory": "5G", "cpus": "2", "append": f"padata_torture.jobs={JOBS}"}
 DEBIAN = Path("/usr/src/linux-config-6.12/config.amd64_none_amd64.xz")
 # As the configuration has it that Debian's kernel is installed with
 LOST_KEYS = 'CONFIG_SYSTEM_TRUSTED_KEYS="debian/certs/debian-uefi-certs.pem"\n'
@@ -155,8 +159,8 @@ def check_content(report, package):
 	place = PLACE / "unpacked"
 	subprocess.run(["dpkg-deb", "-x", package, place], check=True)
 	parts = [f"boot/vmlinuz-{release}", f"boot/config-{release}",
-		 f"boot/System.map-{release}", f"lib/modules/{release}/{MODULE}",
-		 f"lib/modules/{release}/modules.dep"]
+		 f"boot/System.map-{release}", f"lib/modules/{release}/modules.dep",
+		 *(f"lib/modules/{release}/{module}" for module in MODULES)]
 	missing = [name for name in parts if not (place / name).is_file()]
 	if not report.check(not missing, "the package holds kernel, modules and "
 			    "configuration", [f"no {name}" for name in missing]):
@@ -166,22 +170,26 @@ def check_content(report, package):
 				  *WITH_MODULES.split()) if line not in options]
 	report.check(not lost, "the configuration is the one that was given", lost)
 
-	problems = boot(release, place / parts[0], place / parts[3])
-	report.check(not problems, "the packed kernel boots and loads its module", problems)
+	problems = boot(release, place / parts[0], [place / part for part in parts[4:]])
+	report.check(not problems, "the packed kernel boots, and loads and unloads its "
+		     "modules", problems)
 
 
-def boot(release, image, module):
-	strings = dict(GUEST, run="scripts/tests/load-modules", extra=str(module))
+def boot(release, image, modules):
+	strings = dict(GUEST, run="scripts/tests/load-modules", extra=shlex.join(
+		[*map(str, modules), "scripts/tests/wait-for-torture"]))
 	try:
 		result = guest.boot(image, guest.settings(strings), PLACE / "console.txt")
 	except Failure as failure:
 		return [str(failure)]
 	if not result.ok:
 		return boots.describe("packed kernel", result)
-	wanted = (f"Linux version {release} ", f"loaded {module.name}",
-		  "load-modules exit 0")
+	wanted = [f"Linux version {release} ", "load-modules exit 0",
+		  *(f"{done} {module.stem}" for module in modules
+		    for done in (" loaded", "unloaded"))]
 	problems = [f"no '{text}' in {relative(result.log)}" for text in wanted
 		    if not guest.any_line(result.lines, text)]
+	problems += torture.problems("padata_torture.ko", result, JOBS, hotplug=False)
 	if not boots.deferred_nodes(result.lines):
 		problems.append("no struct page was initialised late")
 	return problems
