@@ -8,7 +8,8 @@ import statistics
 
 from common import BUILD, Failure
 
-COLOURS = ["#8c8c8c", "#d1711f", "#2b7bba", "#4c9a5b", "#9467bd", "#b8a12f"]
+COLOURS = ["#8c8c8c", "#d1711f", "#2b7bba", "#4c9a5b", "#9467bd", "#9a8524"]
+MARKERS = "os^Dv<"
 KERNEL_COLOURS = {"stock": COLOURS[0], "baseline": COLOURS[1], "series": COLOURS[2],
 		  "fill": COLOURS[3]}
 # Replaced in the finished SVG by the colour of the text around it
@@ -120,15 +121,22 @@ def instructions(pyplot, counts, path):
 	return save(figure, path)
 
 
-def real_memory(pyplot, variants, path):
-	"""variants is {name: {threads: ns per page}}."""
+def real_memory(pyplot, variants, samples, path):
+	"""Both are {name: {threads: ns per page}}, of samples a list of them."""
 	figure, (per_page, rate) = pyplot.subplots(1, 2, figsize=(9, 3.2))
 	for place, (name, found) in enumerate(variants.items()):
 		threads = [int(count) for count in found]
-		style = {"color": colour(name, place), "label": name, "marker": "o",
+		style = {"color": colour(name, place), "label": name,
+			 "marker": MARKERS[place],
 			 "linestyle": ":" if name == "fill" else "-"}
 		per_page.plot(threads, list(found.values()), **style)
 		rate.plot(threads, [STRUCT_PAGE / ns for ns in found.values()], **style)
+		for count, values in samples[name].items():
+			dots = {"s": 12, "color": INK, "alpha": 0.7, "linewidths": 0,
+				"zorder": 3}
+			per_page.scatter([int(count)] * len(values), values, **dots)
+			rate.scatter([int(count)] * len(values),
+				     [STRUCT_PAGE / ns for ns in values], **dots)
 	for axes, title in ((per_page, "ns per struct page"), (rate, "GB/s")):
 		axes.set_xticks(threads)
 		axes.set_xlabel("threads")
@@ -146,15 +154,18 @@ def scale(pyplot, runs, path):
 	as it would be without the limit of memory, where there is one."""
 	figure, (time, tail) = pyplot.subplots(1, 2, figsize=(10, 4))
 	sizes = sorted({run["gib"] for run in runs})
-	for gib, shade in zip(sizes, itertools.cycle(COLOURS)):
+	for gib, shade, marker in zip(sizes, itertools.cycle(COLOURS),
+				      itertools.cycle(MARKERS)):
 		for limited in sorted({run["limited"] for run in runs}):
 			threads, took, tails = zip(*sorted(
 				(run["threads"], run["ms"], run["tail"]) for run in runs
 				if run["gib"] == gib and run["limited"] == limited))
 			time.plot(threads, took, color=shade, linestyle=":")
 		# The last of them is as it is
-		time.plot(threads, took, color=shade, label=size_name(gib))
-		tail.plot(threads, [100 * (each - 1) for each in tails], color=shade)
+		time.plot(threads, took, color=shade, marker=marker, markersize=4,
+			  label=size_name(gib))
+		tail.plot(threads, [100 * (each - 1) for each in tails], color=shade,
+			  marker=marker, markersize=4)
 	for axes, title in ((time, "ms"), (tail, "tail, %")):
 		axes.set_xscale("log", base=2)
 		axes.set_xticks(threads, [str(count) for count in threads])

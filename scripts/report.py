@@ -202,22 +202,26 @@ def describe_machine(machine):
 # ---- the page ------------------------------------------------------------
 
 STYLE = """
-:root { color-scheme: light dark; --line: #bbb; --faint: #666 }
+:root { color-scheme: light dark; --line: #bbb; --faint: #5e5e5e; --link: #0b57d0 }
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff;
-       max-width: 60em; margin: 2em auto; padding: 0 1em }
+       max-width: 60em; margin: 1.5em auto; padding: 0 1em }
 h1 { font-size: 1.5em } h2 { font-size: 1.15em; margin-top: 2em } h3 { font-size: 1em }
-table { border-collapse: collapse; margin: 1em 0; font-variant-numeric: tabular-nums }
+a { color: var(--link) } :focus-visible { outline: 3px solid var(--link) }
+nav ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: 0 1.2em }
+table { border-collapse: collapse; margin: .5em 0; font-variant-numeric: tabular-nums }
 th, td { padding: .2em .9em; text-align: right; border-bottom: 1px solid var(--line) }
-.text { text-align: left }
-th:first-child, td:first-child { padding-left: 0 }
-tr.first td { border-top: 2px solid var(--line) }
-svg { max-width: 100%; height: auto }
-code, pre { font-size: .9em } pre { overflow-x: auto }
-.faint { color: var(--faint) } .wide { overflow-x: auto }
+tbody th { font-weight: normal } .text { text-align: left }
+tr > :first-child { padding-left: 0 }
+tr.first > * { border-top: 2px solid var(--line) }
+figure { margin: 1em 0 } svg { max-width: 100%; height: auto }
+code, pre { font-size: .9em; overflow-wrap: anywhere }
+.faint, figcaption { color: var(--faint) } .wide { overflow-x: auto }
 @media (prefers-color-scheme: dark) {
-  :root { --line: #555; --faint: #999 }
-  body { color: #ddd; background: #181818 } a { color: #8ab4f8 }
+  :root { --line: #555; --faint: #a0a0a0; --link: #8ab4f8 }
+  body { color: #ddd; background: #181818 }
 }
+@media (max-width: 40em) { th, td { padding: .2em .35em } }
+@media print { nav { display: none } figure, tr { break-inside: avoid } }
 """
 
 HOW_TIMED = """
@@ -289,29 +293,95 @@ the one before; a thread is up to {jitter:g} % slower or faster from chunk to ch
 (assumed).</p>"""
 
 
-def html_table(head, body, text=(0,), grouped=False):
+def html_table(title, head, body, text=(0,), grouped=False):
 	"""The columns in text are words, the others figures. A line goes between
 	groups of rows, which begin with the same word."""
-	def row(cells, tag, first=False):
-		return (f"<tr{' class=first' if first else ''}>"
-			+ "".join(f"<{tag}{' class=text' if i in text else ''}>"
-				  f"{html.escape(cell)}</{tag}>"
-				  for i, cell in enumerate(cells)) + "</tr>")
+	def cell(tag, column, content, more=""):
+		style = " class=text" if column in text else ""
+		return f"<{tag}{style}{more}>{html.escape(content)}</{tag}>"
 
-	lines = [row(head, "th")]
+	lines = ["<thead><tr>" + "".join(
+		cell("th", i, name, " scope=col") if name else "<td></td>"
+		for i, name in enumerate(head)) + "</tr></thead><tbody>"]
 	group = None
-	for cells in body:
-		now = cells[0].split()[0]
-		lines.append(row(cells, "td", grouped and group not in (None, now)))
+	for first, *cells in body:
+		now = first.split()[0]
+		lines.append(
+			f"<tr{' class=first' if grouped and group not in (None, now) else ''}>"
+			+ cell("th", 0, first, " scope=row")
+			+ "".join(cell("td", i, content) for i, content in enumerate(cells, 1))
+			+ "</tr>")
 		group = now
-	return "<div class=wide><table>" + "\n".join(lines) + "</table></div>"
+	title = html.escape(title)
+	# The region can be scrolled by keyboard where it is wider than the page
+	return (f'<div class=wide role=region tabindex=0 aria-label="{title}">'
+		f'<table aria-label="{title}">' + "\n".join(lines)
+		+ "</tbody></table></div>")
+
+
+def figure(svg, title, caption):
+	"""A plot, in a few words for who does not see it."""
+	if not svg:
+		return ""
+	label = html.escape(f"Plot: {title}. {caption}")
+	return ("<figure>"
+		+ svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+		+ f"<figcaption>{html.escape(caption)}</figcaption></figure>")
 
 
 def heading(title):
-	return f"<h2>{html.escape(title)}</h2>"
+	return f'<h2 id="{anchor(title)}">{html.escape(title)}</h2>'
+
+
+def anchor(title):
+	return re.sub(r"\W+", "-", title.lower()).strip("-")
+
+
+def contents(parts):
+	"""Links to the headings in `parts`."""
+	links = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title in
+			re.findall(r'<h2 id="([^"]*)">(.*?)</h2>', "\n".join(parts)))
+	return f'<nav aria-label="Contents"><ul>{links}</ul></nav>'
+
+
+def outcome(results):
+	"""What changed and by how much, in the guest that was booted most; of
+	those, the first of the largest."""
+	reference = results["references"][0]
+	deferred = results["deferred_init_ms"]
+
+	def weight(guest):
+		size = re.match(r"\d+", guest)
+		return len(deferred[guest].get(reference, ())), int(size[0]) if size else 0
+
+	guest = max(deferred, key=weight)
+	kernel = list(deferred[guest])[-1]
+	if kernel == reference or not deferred[guest][kernel]:
+		return ""
+
+	def change(values):
+		return (f"{number(statistics.median(values[kernel]))} ms instead of "
+			f"{number(statistics.median(values[reference]))}, "
+			f"{ratio_cells(values, kernel, [reference])[0]} of the time")
+
+	boots = len(deferred[guest][kernel])
+	where = f" in the guest {guest}" if guest else ""
+	return (f"<p><strong>With {html.escape(kernel)} deferred page init takes "
+		f"{change(deferred[guest])} with {html.escape(reference)}</strong>"
+		f"{html.escape(where)}; the boot to init takes "
+		f"{change(results['boot_ms'][guest])}. "
+		+ ("One boot of each." if boots == 1 else
+		   f"Medians of {boots} boots of each; in brackets the least and the "
+		   "greatest ratio.") + "</p>")
 
 
 def intro(results):
+	if "machine" not in results:
+		boots = next(iter(results["deferred_init_ms"].values()))
+		return ("<p>Boots of a machine, as its kernel's log tells of them: "
+			+ "; ".join(f"<b>{html.escape(kernel)}</b>, "
+				    f"{plural(len(values), 'boot')}"
+				    for kernel, values in boots.items()) + ".</p>")
 	machine = results["machine"]
 	return ("<p>The kernel as Debian ships it (<b>stock</b>), with page init by one "
 		"thread per node (<b>baseline</b>), and with the patches of this "
@@ -320,8 +390,8 @@ def intro(results):
 
 
 def comparisons(results):
-	return [heading("What it comes to"),
-		html_table(["ratio", "deferred page init", "boot to init", "goal"],
+	title = "What it comes to"
+	return [heading(title), html_table(title, ["ratio", "deferred page init", "boot to init", "goal"],
 			   comparison_rows(results, thread_counts(results))),
 		"<p>The goal is for the first of the two.</p>"]
 
@@ -331,8 +401,11 @@ def timed(results, figures):
 	for key, title in LENSES:
 		head = ["", "median", "min..max"]
 		head += [f"ratio to {name}" for name in results["references"]]
-		parts += [heading(title), html_table(head, rows(results, key), grouped=True),
-			  figures[key]]
+		parts += [heading(title),
+			  html_table(title, head, rows(results, key), grouped=True),
+			  figure(figures[key], title,
+				 "A bar is the median, a dot is one boot. The table before "
+				 "it has the figures.")]
 	if "guests" in results:
 		parts += ["<p>The guests: " + "; ".join(
 			f"<b>{html.escape(name)}</b> has {html.escape(about)}"
@@ -348,9 +421,10 @@ def nodes(results):
 			     number(sum(found.values())),
 			     *([f"{part['cpus']}", f"{part['imbalance']:.2f}"] if part
 			       else ["-", "-"])])
-	return [heading("Nodes"),
-		html_table(["", "nodes", "longest, ms", "sum, ms", "CPUs that took part",
-			    "most pages / mean"], body)]
+	title = "Nodes"
+	return [heading(title),
+		html_table(title, ["", "nodes", "longest, ms", "sum, ms",
+				   "CPUs that took part", "most pages / mean"], body)]
 
 
 def counted(results, figures):
@@ -358,11 +432,14 @@ def counted(results, figures):
 	goals = results["goals"]
 	body = [[title, *(f"{results[key][kernel]:.2f}" for kernel in kernels),
 		 f"{goals[key]}"] for key, title in COUNTS]
-	return [heading("Instructions per struct page"),
-		html_table(["", *kernels, "goal"], body), figures["instructions"],
-		heading("Where the rest of the boot goes"), ABOUT_PARTS,
-		html_table(["from … to", "what it is", *kernels], parts_rows(results),
-			   text=(0, 1))]
+	title, rest = "Instructions per struct page", "Where the rest of the boot goes"
+	return [heading(title), html_table(title, ["", *kernels, "goal"], body),
+		figure(figures["instructions"], title,
+		       "Exact: boots of one kernel do not differ. The table before it has "
+		       "the figures."),
+		heading(rest), ABOUT_PARTS,
+		html_table(rest, ["from … to", "what it is", *kernels],
+			   parts_rows(results), text=(0, 1))]
 
 
 def parts_rows(results):
@@ -386,29 +463,37 @@ def shorten(message, length=30):
 
 
 def on_real_memory(results, figures):
-	variants = results["real_memory_ns_per_page"]
+	title = "Real memory"
+	samples = results["real_memory_samples"]
 	body = [[f"{name} {plural(count, 'thread')}", f"{ns:.2f}",
+		 spread(samples[name][count], "{:.2f}".format),
 		 f"{plots.STRUCT_PAGE / ns:.1f}"]
-		for name, found in variants.items() for count, ns in found.items()]
-	return [heading("Real memory"), ABOUT_REAL_MEMORY,
-		html_table(["", "ns per struct page", "GB/s"], body, grouped=True),
-		figures["real-memory"]]
+		for name, found in results["real_memory_ns_per_page"].items()
+		for count, ns in found.items()]
+	return [heading(title), ABOUT_REAL_MEMORY,
+		html_table(title, ["", "ns per struct page", "min..max", "GB/s"], body,
+			   grouped=True),
+		figure(figures["real-memory"], title,
+		       "Lines join the medians, a dot is one run. The table before it has "
+		       "the figures.")]
 
 
 def on_many_cpus(results):
-	return [heading("Many CPUs"), ABOUT_MANY_CPUS,
-		html_table(["series with", "took part", "imbalance", "CPUs by node"],
+	title = "Many CPUs"
+	return [heading(title), ABOUT_MANY_CPUS,
+		html_table(title, ["series with", "took part", "imbalance", "CPUs by node"],
 			   many_cpus_rows(results), text=(0, 3))]
 
 
 def at_run_time(results):
 	found = results["run_time"]
 	head, *body = run_time.chunk_rows(found)
-	return [heading("Multithreaded jobs at run time"),
-		html_table(["", "measured", "goal"],
+	title, chunks = "Multithreaded jobs at run time", "Handing out a chunk, ns"
+	return [heading(title),
+		html_table(title, ["", "measured", "goal"],
 			   [*run_time.cost_rows(found), *run_time.limit_rows(found)]),
 		run_time.about(),
-		"<h3>Handing out a chunk, ns</h3>", html_table(head, body)]
+		f"<h3>{chunks}</h3>", html_table(chunks, head, body)]
 
 
 def on_large_machines(results, figures):
@@ -420,11 +505,26 @@ def on_large_machines(results, figures):
 			 "no limit of a node's memory was seen, so none is assumed")
 		parts += [f"<h3>{SCALE_TITLES[name]}</h3>",
 			  f"<p>{html.escape(finding(model))}</p>",
-			  figures[f"scale-{name}"],
+			  figure(figures[f"scale-{name}"], SCALE_TITLES[name],
+				 "Left the time, right the tail, a line for each size of "
+				 "memory. A model gives the same each time, so there is no "
+				 "spread."),
+			  "<details><summary>The figures of this plot</summary>",
+			  html_table(SCALE_TITLES[name], ["", "threads", "ms", "tail, %"],
+				     scale_rows(model["runs"]), grouped=True), "</details>",
 			  ABOUT_MODEL.format(**machine, limit=limit,
 					     lock_us=machine["lock"] / 1000,
 					     start_us=machine["start"] / 1000)]
 	return parts
+
+
+def scale_rows(runs):
+	limits = {run["limited"] for run in runs}
+	for run in sorted(runs, key=lambda run: (run["gib"], run["limited"], run["threads"])):
+		without = len(limits) > 1 and not run["limited"]
+		yield [size_name(run["gib"]) + (", memory without limit" if without else ""),
+		       str(run["threads"]), number(run["ms"]),
+		       f"{100 * (run['tail'] - 1):.1f}"]
 
 
 def finding(model):
@@ -467,24 +567,26 @@ def how_made(results):
 
 
 def page(results, figures, logs):
-	parts = ["<!DOCTYPE html>", '<html lang="en"><meta charset="utf-8">',
-		 '<meta name="viewport" content="width=device-width">',
-		 "<title>Struct page init: measured</title>",
-		 f"<style>{STYLE}</style>", "<h1>Struct page init, measured</h1>"]
 	if "machine" in results:
-		parts += [intro(results), *comparisons(results), *timed(results, figures),
-			  *counted(results, figures), *on_real_memory(results, figures),
-			  *on_many_cpus(results), *at_run_time(results),
-			  *on_large_machines(results, figures)]
+		parts = [*comparisons(results), *timed(results, figures),
+			 *counted(results, figures), *on_real_memory(results, figures),
+			 *on_many_cpus(results), *at_run_time(results),
+			 *on_large_machines(results, figures)]
 	else:
-		parts += [*timed(results, figures), *nodes(results)]
+		parts = [*timed(results, figures), *nodes(results)]
 	parts += how_made(results)
 	if logs:
 		links = ", ".join(f'<a href="dmesg/{log}">{log.removesuffix(".txt")}</a>'
 				  for log in logs)
 		parts.append(f"<details><summary>The dmesg of each boot</summary>"
 			     f"<p>{links}</p></details>")
-	return "\n".join(parts) + "</html>\n"
+	return "\n".join([
+		"<!DOCTYPE html>", '<html lang="en"><meta charset="utf-8">',
+		'<meta name="viewport" content="width=device-width">',
+		"<title>Struct page init: measured</title>", f"<style>{STYLE}</style>",
+		"<header><h1>Struct page init, measured</h1>", intro(results),
+		outcome(results), contents(parts), "</header><main>", *parts,
+		"</main></html>\n"])
 
 
 def draw(results, folder):
@@ -499,7 +601,7 @@ def draw(results, folder):
 			folder / "instructions.svg")
 		figures["real-memory"] = plots.real_memory(
 			pyplot, results["real_memory_ns_per_page"],
-			folder / "real-memory.svg")
+			results["real_memory_samples"], folder / "real-memory.svg")
 		for name, model in results["scale"].items():
 			figures[f"scale-{name}"] = plots.scale(
 				pyplot, model["runs"], folder / f"scale-{name}.svg")

@@ -131,7 +131,7 @@ TABLE = ["16G series 1.00 1.00..3.00 0.25 1.00 0.25",
 # ... and on the page
 PAGE = ["&lt;CPU&gt;", "one … another adds 1.50 - 1.25", "all the rest 2.50 4.00 2.75",
 	"16G baseline 8.00 8.00..8.00 1.60 (1.33..2.00) 1",
-	"series 16 threads 0.50 128.0",
+	"series 16 threads 0.50 0.50..0.50 128.0",
 	"4 CPUs, 2 nodes 3 1.25 node 0: 2 of its own, 0 others; "
 	"node 1: 1 of its own, 1 others",
 	"CPUs used with a quota of 1, own cgroup 1.00 1.1",
