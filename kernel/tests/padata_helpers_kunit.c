@@ -9,6 +9,7 @@
 
 #include <kunit/test.h>
 #include <linux/atomic.h>
+#include <linux/compiler.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/errno.h>
@@ -293,12 +294,14 @@ struct process {
 static int check_process(unsigned long start, unsigned long end, void *arg)
 {
 	struct process *process = arg;
+	/* The caller may lend its own right now. */
+	int nice = data_race(task_nice(current));
 
 	atomic_add(end - start, &process->nr_units);
 	if (!same_thread_group(current, process->caller))
 		atomic_inc(&process->nr_wrong);
-	if (current != process->caller && task_nice(current) != MAX_NICE &&
-	    task_nice(current) != task_nice(process->caller))
+	if (current != process->caller && nice != MAX_NICE &&
+	    nice != task_nice(process->caller))
 		atomic_inc(&process->nr_wrong);
 	if (!process->all_meet)
 		return 0;
