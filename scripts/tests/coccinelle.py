@@ -7,7 +7,7 @@ The semantic patches of the kernel (coccicheck), in report mode.
 import re
 import subprocess
 
-from common import LINUX, progress
+from common import LINUX, progress, side_by_side
 from tests import touched
 
 TIER = "long"
@@ -46,7 +46,7 @@ def run(semantic_patch, place):
 def run_all(semantic_patches, place, commit):
 	"""{semantic patch: its outcome}, side by side on all CPUs."""
 	outcomes = {}
-	ended = touched.side_by_side(lambda path: run(path, place), semantic_patches)
+	ended = side_by_side(lambda path: run(path, place), semantic_patches)
 	for count, (path, outcome) in enumerate(ended, 1):
 		progress(f"Semantic patches, {commit}: {count} of {len(semantic_patches)}")
 		outcomes[path] = outcome
