@@ -5,6 +5,7 @@ The counterpart of lib.sh.
 """
 
 import argparse
+import concurrent.futures
 import ctypes
 import errno
 import fcntl
@@ -129,6 +130,18 @@ def call(*command, **options):
 		process.terminate()
 		process.wait()
 		raise
+
+
+def side_by_side(function, arguments):
+	"""Yields (argument, function(argument)) as they are done, on all CPUs."""
+	pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+	started = {pool.submit(function, argument): argument for argument in arguments}
+	try:
+		for done in concurrent.futures.as_completed(started):
+			yield started[done], done.result()
+	finally:
+		# When interrupted: else all the others had to end first
+		pool.shutdown(wait=False, cancel_futures=True)
 
 
 def git(*arguments, at=None, **options):

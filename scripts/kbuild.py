@@ -7,21 +7,26 @@ import dataclasses
 import errno
 import fcntl
 import hashlib
+import itertools
 import json
 import os
 import re
 import shutil
 import subprocess
+import threading
 import time
 from pathlib import Path
 
 import kernels
 from common import (BUILD, PLAIN_PATH, ROOT, Failure, duration, end_with_parent, git,
-		    progress, relative, say, take_lock)
+		    progress, relative, say, side_by_side, take_lock)
 
 # One working tree for all kernels, moved from commit to commit: the objects
 # live in one folder for each kernel, and only changed files get a new date.
 SOURCE = BUILD / "src"
+moving = threading.Lock()
+# The processes of make that run now
+makes = set()
 
 # A whole build prints about this many lines; for the progress only
 WHOLE_BUILD = 1700
@@ -113,6 +118,11 @@ def version_of_compiler(name):
 
 def move_source(commit):
 	"""Put the working tree at `commit`."""
+	with moving:
+		check_out(commit)
+
+
+def check_out(commit):
 	if git("rev-parse", "--git-dir", at=SOURCE).returncode or not (
 			SOURCE / ".git").exists():
 		shutil.rmtree(SOURCE, ignore_errors=True)
@@ -197,6 +207,7 @@ def run_make(name, command, log, expected=0):
 				errors="replace", stdin=subprocess.DEVNULL,
 				stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
 				preexec_fn=end_with_parent)
+	makes.add(make)
 	try:
 		for line in make.stdout:
 			log.write(line)
@@ -210,6 +221,7 @@ def run_make(name, command, log, expected=0):
 		raise
 	finally:
 		make.wait()
+		makes.discard(make)
 	if make.returncode:
 		raise Failure(explain(name, log))
 
@@ -400,6 +412,20 @@ def build(name, link=True):
 	stamp_file.write_text(stamp)
 	say(f"{'Built' if link else 'Compiled'} {name} in {duration(time.monotonic() - started)}")
 	return True
+
+
+def side_by_side_at_commits(function, names):
+	"""{name: function(name)}; those of one commit, which is all that there is
+	room for in the working tree, at the same time."""
+	outcomes = {}
+	try:
+		for _, some in itertools.groupby(names, key=lambda name: plan(name).commit):
+			outcomes.update(side_by_side(function, list(some)))
+	except BaseException:
+		for make in makes.copy():
+			make.terminate()
+		raise
+	return outcomes
 
 
 def strict(name):

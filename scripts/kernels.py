@@ -31,6 +31,9 @@ class Architecture:
 	# symbols at the ends of what stays reserved for it
 	image_at: int
 	image_symbols: tuple
+	# The ends of what the kernel's map of all memory has apart from the rest: a
+	# 2 MiB block that one of them is inside of takes a page table
+	mapped_apart: tuple = ()
 
 
 ARCHITECTURES = {
@@ -60,7 +63,8 @@ ARCHITECTURES = {
 		console="ttyAMA0", append="", icount_append="",
 		busybox=(BUILD / "arm64/bin/busybox",), setup="arm64",
 		image_at=1 << 30,
-		image_symbols=("_text", "_end")),
+		image_symbols=("_text", "_end"),
+		mapped_apart=("_stext", "__init_begin")),
 }
 
 

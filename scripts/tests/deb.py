@@ -27,7 +27,8 @@ PLACE = BUILD / "test/deb"
 PACKAGES = BUILD / "test-deb"
 KERNEL = "series"
 # What is laid over the configuration of the guests' kernel
-WITH_MODULES = ("CONFIG_MODULES=y\nCONFIG_CRYPTO_PCRYPT=m\n"
+WITH_MODULES = ("CONFIG_MODULES=y\nCONFIG_MODULE_UNLOAD=y\n"
+		"CONFIG_CRYPTO_PCRYPT=m\n"
 		"CONFIG_PADATA_TORTURE_TEST=m\nCONFIG_PADATA_BENCH=m\n")
 MODULES = ("kernel/crypto/pcrypt.ko", "kernel/kernel/tests/padata_torture.ko",
 	   "kernel/kernel/tests/padata_bench.ko")

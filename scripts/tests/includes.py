@@ -13,7 +13,7 @@ import re
 import shlex
 import subprocess
 
-from common import BUILD, ROOT, progress
+from common import BUILD, ROOT, progress, side_by_side
 from tests import builds, touched
 
 TIER = "long"
@@ -172,7 +172,7 @@ def check(report):
 	flags = kernel_flags(place)
 	exceptions = touched.Exceptions("includes")
 	problems = []
-	ended = touched.side_by_side(
+	ended = side_by_side(
 		lambda path: look_at(path, place, flags, mapping, exceptions), files)
 	for count, (_, found) in enumerate(ended, 1):
 		progress(f"Includes: {count} of {len(files)} files")

@@ -18,6 +18,7 @@ EXPECT = ("same pages", "other pages", "panic", "warned", "hang")
 # What zones must have in common; the number of free pages varies with timing
 COMPARED = ("start", "spanned", "present", "managed")
 PAGE = 4096
+BLOCK = 2 << 20
 # In pages
 SECTION = (128 << 20) // PAGE
 
@@ -165,6 +166,9 @@ def compare_pages(first, second):
 	shadow_zone = max((zone for zone in before if zone[0] == image_zone[0]
 			   and before[zone]["present"]),
 			  key=lambda zone: before[zone]["start"])
+	# Taken from the end of all memory
+	table_zone = max((zone for zone in before if before[zone]["present"]),
+			 key=lambda zone: before[zone]["start"])
 
 	problems = []
 	for zone in before:
@@ -175,6 +179,8 @@ def compare_pages(first, second):
 						- image_pages(series, new.lines))
 		if zone == shadow_zone:
 			expected["managed"] += shadow_pages(baseline) - shadow_pages(series)
+		if zone == table_zone:
+			expected["managed"] += split_blocks(baseline) - split_blocks(series)
 		for key in COMPARED:
 			if found[key] != expected[key]:
 				problems.append(f"node {zone[0]} zone {zone[1]}: {key} "
@@ -213,6 +219,13 @@ def shadow_pages(kernel):
 		return 0
 	symbols = addresses(kernel, "_stext", "_end")
 	return -(-symbols["_end"] // (8 * PAGE)) - symbols["_stext"] // (8 * PAGE)
+
+
+def split_blocks(kernel):
+	"""The page tables that the kernel's map of all memory has for blocks that it
+	has to split at the ends of the image."""
+	symbols = addresses(kernel, *kernels.parse(kernel).architecture.mapped_apart)
+	return len({address // BLOCK for address in symbols.values() if address % BLOCK})
 
 
 def addresses(kernel, *names):

@@ -34,15 +34,6 @@ class Boots:
 		return self.started[image]
 
 
-def build_one(kernel, what, forgiven=frozenset(), link=True):
-	"""What is wrong with the build of a kernel, as lines; and if it is there."""
-	ended = builds.script("scripts/build", *[] if link else ["--objects"], kernel)
-	if not ended.ok:
-		return [f"{what}: {line}" for line in ended.details()], False
-	return [f"{what}: {line}" for line in builds.warnings(kernel)
-		if anywhere(line) not in forgiven], True
-
-
 def anywhere(warning):
 	"""Without the line that it is for."""
 	return re.sub(r":\d+:\d+:", ":", warning)
@@ -50,35 +41,32 @@ def anywhere(warning):
 
 def build_all(patch, booted, last, forgiven):
 	"""Build a patch in every way. Returns what is wrong, and its guests."""
-	problems, guests = [], []
-	for option, option_name in OPTIONS.items():
-		kernel, what = patch + option, f"gcc, {option_name}"
-		found, built = build_one(kernel, what)
-		problems += found
-		if not built:
-			continue
-		guests.append((what, option, *booted.start(kernel)))
-		ended = builds.script("scripts/strict", kernel)
-		problems += [f"{what}: {line}" for line in
-			     ended.output or (not ended.ok and ended.details()) or []]
-	for option, option_name in OPTIONS.items():
-		kernel, what = patch + "-clang" + option, f"Clang, {option_name}"
-		found, built = build_one(kernel, what, forgiven[option], link=last)
-		problems += found
-		if last and built:
-			guests.append((what, option, *booted.start(kernel)))
+	gcc = {patch + option: f"gcc, {name}" for option, name in OPTIONS.items()}
+	clang = {f"{patch}-clang{option}": f"Clang, {name}"
+		 for option, name in OPTIONS.items()}
+	ended = builds.script("scripts/build", *gcc, *[] if last else ["--objects"], *clang)
+	if not ended.ok:
+		return ended.details(), []
+	problems = [f"{what}: {line}" for kernel, what in (gcc | clang).items()
+		    for line in builds.warnings(kernel)
+		    if kernel in gcc or anywhere(line) not in forgiven]
+	# What Clang makes is booted once for each topic
+	guests = [(what, *booted.start(kernel))
+		  for kernel, what in (gcc | clang if last else gcc).items()]
+	ended = builds.script("scripts/strict", *gcc)
+	problems += ended.output or (not ended.ok and ended.details()) or []
 	return problems, guests
 
 
 def boot_problems(guests):
-	for what, option, kernel, future in guests:
+	for what, kernel, future in guests:
 		result, reason = boots.outcome(future)
 		if not result:
 			yield f"{what}: {reason}"
 		elif not result.ok:
 			for line in boots.describe(kernel, result):
 				yield f"{what}: {line}"
-		elif not option and not boots.deferred_nodes(result.lines):
+		elif not kernel.endswith("-off") and not boots.deferred_nodes(result.lines):
 			yield f"{what}: no struct page was initialised late"
 
 
@@ -93,15 +81,15 @@ def check(report):
 
 	commits = kbuild.commits()
 	# The base's own warnings, while its objects are next to be built anyway
-	base, forgiven = commits[0][0], {}
-	for option in OPTIONS:
-		for script, kernel in (("scripts/strict", base + option),
-				       ("scripts/build", base + "-clang" + option)):
-			ended = builds.script(script, kernel)
-			if not ended.ok:
-				report.fail(f"the base builds as {kernel}", ended.details())
-				return
-		forgiven[option] = set(map(anywhere, builds.warnings(kernel)))
+	base = commits[0][0]
+	gcc = [base + option for option in OPTIONS]
+	clang = [f"{base}-clang{option}" for option in OPTIONS]
+	for command in (["scripts/build", *clang], ["scripts/strict", *gcc]):
+		ended = builds.script(*command)
+		if not ended.ok:
+			report.fail("the base builds", ended.details())
+			return
+	forgiven = {anywhere(line) for kernel in clang for line in builds.warnings(kernel)}
 	for number, (patch, _) in enumerate(commits):
 		if patch.endswith("/0000"):
 			continue

@@ -3,9 +3,7 @@
 sources: as they are in the last commit, and in the base to compare with."""
 
 import collections
-import concurrent.futures
 import fnmatch
-import os
 import re
 import shutil
 import subprocess
@@ -70,19 +68,6 @@ def news(now, before):
 		else:
 			found.append(warning)
 	return found
-
-
-def side_by_side(function, arguments):
-	"""Yields (argument, function(argument)) as they are done, on all CPUs."""
-	with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-		started = {pool.submit(function, argument): argument
-			   for argument in arguments}
-		try:
-			for done in concurrent.futures.as_completed(started):
-				yield started[done], done.result()
-		finally:
-			# When interrupted: else all the others had to end first
-			pool.shutdown(wait=False, cancel_futures=True)
 
 
 class Exceptions:
