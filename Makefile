@@ -11,7 +11,7 @@ help:
 	@echo 'make measure   boot stock, baseline and series, and compare them'
 	@echo '                 DMESG="before.txt after.txt"  compare dmesg files instead'
 	@echo 'make test      build and run every test; ends with "N passed, N failed"'
-	@echo '                 FULL=1  the long parts too: each patch, KCSAN, torture, packages'
+	@echo '                 FULL=1  the long parts too: each patch, KCSAN, packages, guides'
 	@echo '                 ONLY="queue matrix"  only these parts'
 	@echo '                 JUNIT=file.xml  the results, for CI (build/test/junit.xml)'
 	@echo

@@ -17,8 +17,6 @@ from pathlib import Path
 from common import progress
 from tests import toy
 
-TIER = "long"
-
 MOMENTS = (0.1, 0.3, 0.5, 0.7, 0.9)		# of the time that it takes
 # What is killed: all that the terminal would reach, or the script alone
 KILLS = {"Ctrl-C": (signal.SIGINT, os.killpg), "a plain kill": (signal.SIGTERM, os.kill),

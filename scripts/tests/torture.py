@@ -8,8 +8,6 @@ import re
 
 from tests import boots, builds
 
-TIER = "long"
-
 # About a minute in an emulated guest
 JOBS = 20000
 TIMEOUT = 900
