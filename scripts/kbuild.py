@@ -465,12 +465,14 @@ def strict(name):
 	return warnings
 
 
+def anywhere(warning):
+	"""A warning without the line that it is for."""
+	return re.sub(r":\d+(:\d+)?:", ":", warning, count=1)
+
+
 def new_warnings(name, base):
 	"""Those of strict() that the kernel `base` does not give, wherever in
 	the same file it gives them."""
-	def anywhere(warning):
-		return re.sub(r":\d+(:\d+)?:", ":", warning, count=1)
-
 	forgiven = collections.Counter(map(anywhere, strict(base)))
 	found = []
 	for warning in strict(name):

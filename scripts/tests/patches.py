@@ -6,7 +6,6 @@ with Clang, which only links, and boots, the last patch of each topic.
 """
 
 import hashlib
-import re
 
 import kbuild
 import kernels
@@ -34,11 +33,6 @@ class Boots:
 		return self.started[image]
 
 
-def anywhere(warning):
-	"""Without the line that it is for."""
-	return re.sub(r":\d+:\d+:", ":", warning)
-
-
 def build_all(patch, booted, last, forgiven):
 	"""Build a patch in every way. Returns what is wrong, and its guests."""
 	gcc = {patch + option: f"gcc, {name}" for option, name in OPTIONS.items()}
@@ -49,7 +43,7 @@ def build_all(patch, booted, last, forgiven):
 		return ended.details(), []
 	problems = [f"{what}: {line}" for kernel, what in (gcc | clang).items()
 		    for line in builds.warnings(kernel)
-		    if kernel in gcc or anywhere(line) not in forgiven]
+		    if kernel in gcc or kbuild.anywhere(line) not in forgiven]
 	# What Clang makes is booted once for each topic
 	guests = [(what, *booted.start(kernel))
 		  for kernel, what in (gcc | clang if last else gcc).items()]
@@ -89,7 +83,7 @@ def check(report):
 		if not ended.ok:
 			report.fail("the base builds", ended.details())
 			return
-	forgiven = {anywhere(line) for kernel in clang for line in builds.warnings(kernel)}
+	forgiven = {kbuild.anywhere(line) for kernel in clang for line in builds.warnings(kernel)}
 	for number, (patch, _) in enumerate(commits):
 		if patch.endswith("/0000"):
 			continue
