@@ -68,9 +68,15 @@ finish() {
 # A signal may come while a function's output goes to a log
 exec {the_stderr}>&2
 trap finish EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
+# Bash may run a trap while it parses a $(...), and then wants the parenthesis at the
+# end; elsewhere it has left before that line.
+leave_on() { # SIGNAL STATUS
+	# shellcheck disable=SC2064 # the status is known now
+	trap "exit $2"$'\n)' "$1"
+}
+leave_on HUP 129
+leave_on INT 130
+leave_on TERM 143
 
 # No script here ends without a word
 set -E

@@ -122,6 +122,22 @@ def killed(checkout, prepare, script, kill):
 	return problems
 
 
+# A signal that comes just before bash parses a command substitution
+BETWEEN = '. scripts/lib.sh; : "$(kill -{} $$)$(:)"'
+
+
+def killed_between(checkout):
+	"""What was wrong when a script was signalled at the moment when bash parses."""
+	problems = []
+	for name, status in (("HUP", 129), ("INT", 130), ("TERM", 143)):
+		ended = toy.run(checkout, "bash", "-c", BETWEEN.format(name), "scripts/toy")
+		said = ended.stderr.strip()
+		if ended.returncode != status or "\n" in said or not said.startswith(
+				"toy: interrupted"):
+			problems.append(f"{name}: status {ended.returncode}, it said: {said}")
+	return problems
+
+
 # ---- without root ----------------------------------------------------------------
 
 def without_root(checkout):
@@ -166,6 +182,8 @@ def check(report):
 		for kill in KILLS:
 			problems = killed(checkout, prepare, script, kill)
 			report.check(not problems, f"{kill} while {prepare.__doc__}", problems)
+	problems = killed_between(checkout)
+	report.check(not problems, "a signal between two command substitutions", problems)
 	problems = without_root(checkout)
 	if isinstance(problems, str):
 		report.skip("no root", problems)
