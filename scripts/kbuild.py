@@ -25,8 +25,9 @@ from common import (BUILD, PLAIN_PATH, ROOT, Failure, duration, end_with_parent,
 # live in one folder for each kernel, and only changed files get a new date.
 SOURCE = BUILD / "src"
 moving = threading.Lock()
-# The processes of make that run now
+# The processes of make that run now, and the folders that they are in
 makes = set()
+busy = set()
 
 # A whole build prints about this many lines; for the progress only
 WHOLE_BUILD = 1700
@@ -337,6 +338,17 @@ def inputs(output):
 	return found
 
 
+def objects_of(output, files):
+	"""{object: its source} of what some of the files went into, and that is part of
+	the kernel that was linked last: a folder has those of earlier ones, too."""
+	linked = subprocess.run(["ar", "t", "vmlinux.a"], cwd=output, text=True, check=True,
+				capture_output=True).stdout.splitlines()
+	found = inputs(output)
+	return {made: source for made in sorted(found.keys() & linked)
+		if not found[made].isdisjoint(files)
+		for source in found[made] if Path(source).with_suffix(".o") == Path(made)}
+
+
 def changed_files(old, new):
 	"""{path: A, M or D} between two commits."""
 	lines = git("diff", "--name-status", "--no-renames", old, new).stdout
@@ -344,14 +356,20 @@ def changed_files(old, new):
 		in (line.split("\t") for line in lines.splitlines())}
 
 
+def built_in(output):
+	"""What a folder holds, when it was made to the end: of which commit, how, and
+	whether linked."""
+	try:
+		return json.loads((output / ".built").read_text())
+	except (OSError, ValueError):
+		return None
+
+
 def holds(planned, link):
 	"""Whether what is in a plan's folder is what making it would give: make
 	alone takes long to find out that there is nothing to do."""
-	try:
-		built = json.loads((planned.output / ".built").read_text())
-	except (OSError, ValueError):
-		return False
-	if built["made_with"] != planned.made_with:
+	built = built_in(planned.output)
+	if not built or built["made_with"] != planned.made_with:
 		return False
 	if link and not (built.get("linked") and planned.made.exists()):
 		return False
@@ -370,12 +388,81 @@ def holds(planned, link):
 		set().union(*inputs(planned.output).values()))
 
 
+@contextlib.contextmanager
+def working_in(output):
+	"""Nobody takes what is in a folder for whole meanwhile."""
+	with moving:
+		busy.add(output)
+	try:
+		yield
+	finally:
+		busy.discard(output)
+
+
+def most_alike(planned):
+	"""The folder of a kernel whose configuration and compiler differ least from a
+	plan's, or None."""
+	def of_all_kernels(made_with):
+		return made_with["compiler"], [word for word in made_with["make"]
+					       if not word.startswith(("O=", "LOCALVERSION="))]
+
+	wanted = planned.made_with
+	found = []
+	for output in (BUILD / "kernel").iterdir():
+		built = output not in busy and built_in(output)
+		if built and of_all_kernels(built["made_with"]) == of_all_kernels(wanted):
+			found.append((len(set(built["made_with"]["config"])
+					  ^ set(wanted["config"])), output))
+	return min(found)[1] if found else None
+
+
+def begin_folder(planned):
+	"""Start from the objects of another kernel: make finds out which of them are to
+	be made anew, and that takes less than to ask ccache for all of them."""
+	output = planned.output
+	with moving:
+		model = most_alike(planned)
+		if not model:
+			return
+		progress(f"Building {planned.name}: taking over what {model.name} has")
+		copy = output.with_name(f"{output.name}.new")
+		shutil.rmtree(copy, ignore_errors=True)
+		shutil.copytree(model, copy, symlinks=True, ignore=lambda folder, names: [
+			name for name in names if name in (".built", ".configured", ".stamp",
+							   ".compiled", ".strict")])
+	# Where it is, only the tools know
+	for rule in [*copy.glob("tools/**/.*.cmd"), *copy.glob("tools/**/.*.d")]:
+		rule.write_text(rule.read_text().replace(f"{model}/", f"{output}/"))
+	shutil.rmtree(output, ignore_errors=True)
+	copy.rename(output)
+
+
 def compile_at(planned, link=True):
-	"""Make the image of a plan in its folder; or what would be linked to it."""
+	"""Make the image of a plan in its folder; or only the objects of what the
+	series touches."""
+	if not holds(planned, link):
+		with working_in(planned.output):
+			make_in_folder(planned, link)
+
+
+def image_targets(planned):
+	# What modules are linked against is made with them, if there are none, too
+	modules = "CONFIG_MODULES=y\n" in (planned.output / ".config").read_text()
+	return [planned.image.name] + ["modules"] * modules
+
+
+def touched_objects(planned):
+	"""As a kernel of gcc's has them, which knows what has gone into each."""
+	model = plan(planned.name.replace(planned.parsed.compiler, ""))
+	compile_at(model)
+	return list(objects_of(model.output, changed_files("base", "HEAD")))
+
+
+def make_in_folder(planned, link):
 	output, commit = planned.output, planned.commit
-	if holds(planned, link):
-		return
 	(output / ".built").unlink(missing_ok=True)
+	if not (output / ".config").exists():
+		begin_folder(planned)
 	output.mkdir(parents=True, exist_ok=True)
 	expected = 0 if (output / "vmlinux").exists() else WHOLE_BUILD
 	progress(f"Building {planned.name}: checking out {commit[:12]}")
@@ -383,10 +470,7 @@ def compile_at(planned, link=True):
 	with open(planned.log("build"), "w") as log:
 		configure(planned.name, planned.command, output, planned.fragments,
 			  json.dumps([kconfig_of(commit), planned.made_with]), log)
-		targets = [planned.image.name if link else "vmlinux_o"]
-		# What modules are linked against is made with them, if there are none, too
-		if "CONFIG_MODULES=y\n" in (output / ".config").read_text():
-			targets.append("modules")
+		targets = image_targets(planned) if link else touched_objects(planned)
 		run_make(planned.name, planned.command + targets, log, expected)
 	(output / ".built").write_text(json.dumps(
 		{"commit": commit, "made_with": planned.made_with, "linked": link}))
@@ -446,16 +530,14 @@ def strict(name):
 	of_series = changed_files("base", "HEAD")
 	# <topic>/0000 changes nothing, and stands for all that comes after it
 	changed = changed_files(f"{planned.commit}^", planned.commit) or of_series
-	objects = sorted(
-		made for made, files in inputs(planned.output).items()
-		if made.endswith(".o") and not files.isdisjoint(changed)
-		and any(file in of_series for file in files
-			if Path(file).with_suffix(".o") == Path(made)))
+	objects = [made for made, source in objects_of(planned.output, changed).items()
+		   if source in of_series]
 	log_file = planned.log("strict")
 	with open(log_file, "w") as log:
 		if objects:
-			run_make(name, planned.command + ["W=1", "C=2", *objects], log,
-				 len(objects) * 3)
+			with working_in(planned.output):
+				run_make(name, planned.command + ["W=1", "C=2", *objects], log,
+					 len(objects) * 3)
 	warnings = sorted({line.strip().replace(f"{SOURCE}/", "").replace("../../src/", "")
 			   for line in log_file.read_text(errors="replace").splitlines()
 			   if re.search(r"\b(warning|error):", line)})
