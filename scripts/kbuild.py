@@ -427,9 +427,10 @@ def begin_folder(planned):
 		progress(f"Building {planned.name}: taking over what {model.name} has")
 		copy = output.with_name(f"{output.name}.new")
 		shutil.rmtree(copy, ignore_errors=True)
-		shutil.copytree(model, copy, symlinks=True, ignore=lambda folder, names: [
-			name for name in names if name in (".built", ".configured", ".stamp",
-							   ".compiled", ".strict")])
+		# What says that it is whole, and what could be taken for this kernel
+		shutil.copytree(model, copy, symlinks=True, ignore=shutil.ignore_patterns(
+			".built", ".configured", ".stamp", ".compiled", ".strict",
+			"vmlinux", "System.map", planned.made.name))
 	# Where it is, only the tools know
 	for rule in [*copy.glob("tools/**/.*.cmd"), *copy.glob("tools/**/.*.d")]:
 		rule.write_text(rule.read_text().replace(f"{model}/", f"{output}/"))
@@ -464,7 +465,7 @@ def make_in_folder(planned, link):
 	if not (output / ".config").exists():
 		begin_folder(planned)
 	output.mkdir(parents=True, exist_ok=True)
-	expected = 0 if (output / "vmlinux").exists() else WHOLE_BUILD
+	expected = 0 if (output / "vmlinux.o").exists() else WHOLE_BUILD
 	progress(f"Building {planned.name}: checking out {commit[:12]}")
 	move_source(commit)
 	with open(planned.log("build"), "w") as log:
