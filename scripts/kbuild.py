@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import errno
 import fcntl
+import functools
 import hashlib
 import itertools
 import json
@@ -55,9 +56,12 @@ def commits():
 	return [tuple(line.split(" ", 2)[:2]) for line in listed.stdout.splitlines()]
 
 
+@functools.cache
 def has_option(commit, symbol):
+	"""Whether a tree has an option that the series adds."""
 	return not git("grep", "-q", f"^config {symbol}$", commit, "--",
-		       "*Kconfig*").returncode
+		       *(path for path in changed_files("base", "HEAD") if "Kconfig" in path)
+		       ).returncode
 
 
 def commit_with(commit, added):
@@ -240,11 +244,16 @@ def explain(name, log):
 
 def kconfig_of(commit):
 	"""A checksum over all of `commit` that shapes a configuration."""
-	files = git("ls-tree", "-r", commit).stdout
-	return hashlib.sha256("\n".join(
+	files = git("diff", "--raw", "--no-renames", "--no-abbrev", "base", commit).stdout
+	return hashlib.sha256("\n".join([base_tree(), *(
 		line for line in files.splitlines()
 		if re.search(r"\bKconfig|/kconfig/|/tiny\S*\.config$|Makefile.compiler",
-			     line)).encode()).hexdigest()
+			     line))]).encode()).hexdigest()
+
+
+@functools.cache
+def base_tree():
+	return git("rev-parse", "base^{tree}").stdout
 
 
 def configure(name, command, output, fragments, made_from, log):
@@ -311,6 +320,7 @@ class Plan:
 		return path
 
 
+@functools.cache
 def plan(name):
 	parsed = kernels.parse(name)
 	commit = commit_with(commit_of(parsed.what), parsed.added)
@@ -328,14 +338,20 @@ def plan(name):
 		    make_command(output, parsed))
 
 
-def inputs(output):
-	"""{object: files of the source tree that went into it} of a folder."""
+def readers(output, files):
+	"""{object: files of the source tree that went into it} of those objects in a
+	folder that some of the files went into."""
+	if not files:
+		return {}
 	source = os.path.relpath(SOURCE, output)
+	# Most do not name any, and take long to be read
+	named = subprocess.run(["grep", "-rlF", "--include=.*.cmd", output, *(
+		f"-e{source}/{file}" for file in sorted(files))], text=True, capture_output=True)
 	found = {}
-	for rule in output.rglob(".*.cmd"):
+	for rule in map(Path, named.stdout.splitlines()):
 		made = str(rule.relative_to(output).with_name(rule.name[1:-len(".cmd")]))
 		found[made] = set(re.findall(rf"{source}/([^\s=]+)", rule.read_text()))
-	return found
+	return {made: read for made, read in found.items() if not read.isdisjoint(files)}
 
 
 def objects_of(output, files):
@@ -343,9 +359,8 @@ def objects_of(output, files):
 	the kernel that was linked last: a folder has those of earlier ones, too."""
 	linked = subprocess.run(["ar", "t", "vmlinux.a"], cwd=output, text=True, check=True,
 				capture_output=True).stdout.splitlines()
-	found = inputs(output)
+	found = readers(output, files)
 	return {made: source for made in sorted(found.keys() & linked)
-		if not found[made].isdisjoint(files)
 		for source in found[made] if Path(source).with_suffix(".o") == Path(made)}
 
 
@@ -384,8 +399,7 @@ def holds(planned, link):
 	       or status == "A" and path.endswith(".h")
 	       for path, status in changed.items()):
 		return False
-	return not changed or changed.keys().isdisjoint(
-		set().union(*inputs(planned.output).values()))
+	return not changed or not readers(planned.output, changed)
 
 
 @contextlib.contextmanager
