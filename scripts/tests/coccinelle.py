@@ -11,6 +11,8 @@ import subprocess
 from common import LINUX, progress, side_by_side
 from tests import touched
 
+TIER = "long"
+
 PATCHES = "scripts/coccinelle"
 # Seconds for one function, which takes a few where it takes any time
 LIMIT = "600"

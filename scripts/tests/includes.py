@@ -16,6 +16,8 @@ import subprocess
 from common import BUILD, ROOT, progress, side_by_side
 from tests import builds, touched
 
+TIER = "long"
+
 # With everything that the files could be configured to use
 KERNEL = "series-debug"
 MAPPING = ROOT / "scripts/tests/includes.map"

@@ -19,6 +19,7 @@ EXPECT = ("same pages", "other pages", "panic", "warned", "hang")
 COMPARED = ("start", "spanned", "present", "managed")
 PAGE = 4096
 BLOCK = 2 << 20
+DEBUG = "series-debug"
 # In pages
 SECTION = (128 << 20) // PAGE
 
@@ -26,11 +27,16 @@ SECTION = (128 << 20) // PAGE
 SELF_CHECK = r"deferred pages checked: \d+ struct pages, .*no difference"
 
 
-def read_scenarios(file):
+def read_scenarios(file, instead=None):
 	# No interpolation: memmap= has $ in it
 	parser = configparser.ConfigParser(interpolation=None)
 	parser.read(Path(__file__).with_name(file))
-	for name in parser.sections():
+	names = parser.sections()
+	if instead:
+		everyones = parser.defaults()["kernels"]
+		names = [name for name in names if parser[name]["kernels"] == everyones]
+		parser.defaults()["kernels"] = instead
+	for name in names:
 		scenario = dict(parser[name])
 		if scenario.setdefault("expect", "same pages") not in EXPECT:
 			raise Failure(f"scenario {name} expects '{scenario['expect']}': "
@@ -42,14 +48,16 @@ def check(report):
 	check_scenarios(report, "scenarios.ini")
 
 
-def check_scenarios(report, file):
-	"""Boot the guests of an INI file, whose kernels must have been built."""
+def check_scenarios(report, file, instead=None):
+	"""Boot the guests of an INI file, whose kernels must have been built; or those
+	that name no kernels of their own, with the kernel `instead`."""
 	running = []
-	for name, scenario in read_scenarios(file):
-		chosen = [kernel for kernel in scenario["kernels"].split()
-			  if not ("without debug" in scenario and kernel == "series-debug")]
+	for name, scenario in read_scenarios(file, instead):
+		if "without debug" in scenario and instead == DEBUG:
+			report.skip(f"{name}: {scenario['about']}", scenario["without debug"])
+			continue
 		futures = {}
-		for kernel in chosen:
+		for kernel in scenario["kernels"].split():
 			settings = {key: value for key, value in scenario.items()
 				    if key not in OURS}
 			if is_baseline(kernel) and "baseline append" in scenario:
@@ -62,8 +70,6 @@ def check_scenarios(report, file):
 		progress(f"Booting scenario {count} of {len(running)}: {name}")
 		problems = judge(scenario, futures)
 		report.check(not problems, f"{name}: {scenario['about']}", problems)
-		if "without debug" in scenario:
-			report.skip(f"{name} with series-debug", scenario["without debug"])
 
 
 def judge(scenario, futures):
