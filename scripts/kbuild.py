@@ -425,9 +425,11 @@ def most_alike(planned):
 	for output in (BUILD / "kernel").iterdir():
 		built = output not in busy and built_in(output)
 		if built and of_all_kernels(built["made_with"]) == of_all_kernels(wanted):
-			found.append((len(set(built["made_with"]["config"])
+			# A sanitizer counts for more than any number of tests
+			found.append((kernels.parse(output.name).variant != planned.parsed.variant,
+				      len(set(built["made_with"]["config"])
 					  ^ set(wanted["config"])), output))
-	return min(found)[1] if found else None
+	return min(found)[-1] if found else None
 
 
 def begin_folder(planned):
