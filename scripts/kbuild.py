@@ -422,7 +422,7 @@ def most_alike(planned):
 
 	wanted = planned.made_with
 	found = []
-	for output in (BUILD / "kernel").iterdir():
+	for output in BUILD.glob("kernel/*"):
 		built = output not in busy and built_in(output)
 		if built and of_all_kernels(built["made_with"]) == of_all_kernels(wanted):
 			# A sanitizer counts for more than any number of tests
