@@ -13,6 +13,7 @@ help:
 	@echo 'make test      build and run every test; ends with "N passed, N failed"'
 	@echo '                 FULL=1  the long parts too: each patch, KCSAN, packages, guides'
 	@echo '                 ONLY="queue matrix"  only these parts'
+	@echo '                 MINUTES=50  skip what is long once these have passed'
 	@echo '                 JUNIT=file.xml  the results, for CI (build/test/junit.xml)'
 	@echo
 	@echo 'make tree      make build/linux: the base, then one commit per patch'

@@ -349,19 +349,36 @@ def readers(output, files):
 		f"-e{source}/{file}" for file in sorted(files))], text=True, capture_output=True)
 	found = {}
 	for rule in map(Path, named.stdout.splitlines()):
-		made = str(rule.relative_to(output).with_name(rule.name[1:-len(".cmd")]))
-		found[made] = set(re.findall(rf"{source}/([^\s=]+)", rule.read_text()))
+		found[made_by(rule, output)] = set(re.findall(rf"{source}/([^\s=]+)", rule.read_text()))
 	return {made: read for made, read in found.items() if not read.isdisjoint(files)}
+
+
+def made_by(rule, output):
+	"""What a .cmd file of a folder is the rule of, as make names it."""
+	return str(rule.relative_to(output).with_name(rule.name[1:-len(".cmd")]))
+
+
+def linked_objects(output):
+	"""What the kernel was linked from: a folder has objects of earlier ones, too."""
+	return subprocess.run(["ar", "t", "vmlinux.a"], cwd=output, text=True, check=True,
+			      capture_output=True).stdout.splitlines()
 
 
 def objects_of(output, files):
 	"""{object: its source} of what some of the files went into, and that is part of
-	the kernel that was linked last: a folder has those of earlier ones, too."""
-	linked = subprocess.run(["ar", "t", "vmlinux.a"], cwd=output, text=True, check=True,
-				capture_output=True).stdout.splitlines()
+	the kernel that was linked last."""
 	found = readers(output, files)
-	return {made: source for made in sorted(found.keys() & linked)
+	return {made: source for made in sorted(found.keys() & set(linked_objects(output)))
 		for source in found[made] if Path(source).with_suffix(".o") == Path(made)}
+
+
+def digests_of(output):
+	"""{object: checksum} of those linked, but for what has the kernel's name in it."""
+	named = subprocess.run(["grep", "-rlF", "--include=.*.cmd", "generated/utsrelease.h",
+				output], text=True, capture_output=True).stdout.splitlines()
+	named = {made_by(Path(rule), output) for rule in named}
+	return {made: hashlib.sha256((output / made).read_bytes()).hexdigest()
+		for made in linked_objects(output) if made not in named}
 
 
 def changed_files(old, new):

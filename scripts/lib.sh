@@ -39,20 +39,34 @@ remove_at_end() {
 	scratch_files+=("$@")
 }
 
-end_children() { # PROCESS
+signal_children() { # SIGNAL PROCESS
 	local child children=()
-	read -r -a children 2>/dev/null <"/proc/$1/task/$1/children" || true
+	read -r -a children 2>/dev/null <"/proc/$2/task/$2/children" || true
 	for child in "${children[@]}"; do
-		end_children "$child"
-		kill "$child" 2>/dev/null || true
+		signal_children "$1" "$child"
+		kill -s "$1" "$child" 2>/dev/null || true
 	done
+	[ ${#children[@]} -gt 0 ]
 }
 
-finish() {
-	local status=$?
+# Whoever calls again at once is to find none of them. More than one signal: a bash
+# that has just begun may lose it, or raise SIGINT for ever.
+end_children() { # PROCESS
+	local times
+	for times in {1..40}; do
+		signal_children TERM "$1" || return 0
+		sleep 0.05
+	done
+	signal_children KILL "$1"
+}
+
+finish() { # STATUS
+	# First: now and then bash takes the first command here for failed, when a signal
+	# has ended a builtin command
+	set +e
+	local status=$1
 	trap - EXIT ERR
 	trap '' INT TERM HUP
-	set +e
 	# In the background of a pipe, say
 	end_children $$
 	[ ${#scratch_files[@]} -eq 0 ] || rm -rf "${scratch_files[@]}"
@@ -63,11 +77,11 @@ finish() {
 			"${0##*/}" >&$the_stderr
 		;;
 	esac
-	exit $status
+	exit "$status"
 }
 # A signal may come while a function's output goes to a log
 exec {the_stderr}>&2
-trap finish EXIT
+trap 'finish $?' EXIT
 # Bash may run a trap while it parses a $(...), and then wants the parenthesis at the
 # end; elsewhere it has left before that line.
 leave_on() { # SIGNAL STATUS

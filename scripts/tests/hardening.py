@@ -8,6 +8,7 @@ may hang on the moment: one that had ended already must have ended well.
 
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -68,6 +69,14 @@ def group(number):
 	return found
 
 
+def answers(process):
+	"""Whether a script of bash has set its traps, of which TERM's comes last: until
+	then it has done nothing, and dies without a word."""
+	status = Path(f"/proc/{process.pid}/status").read_text()
+	caught = int(re.search(r"^SigCgt:\s*(\w+)", status, re.M)[1], 16)
+	return caught >> (signal.SIGTERM - 1) & 1
+
+
 def state(place):
 	"""What the work leaves behind; the mails have random boundaries in no part."""
 	mails = {str(path): path.read_bytes() for path in place.glob("build/mbox/*.mbox")}
@@ -82,6 +91,8 @@ def kill_once(place, script, kill, moment):
 				   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
 				   stderr=subprocess.PIPE)
 	time.sleep(moment)
+	while process.poll() is None and not answers(process):
+		time.sleep(0.01)
 	if process.poll() is None:
 		send(process.pid, number)
 	errors = process.communicate(timeout=120)[1]

@@ -32,8 +32,10 @@ class Part:
 
 
 class Report:
-	def __init__(self, parts):
-		"""For so many parts."""
+	def __init__(self, parts, minutes=None):
+		"""For so many parts, which should have begun within some minutes."""
+		self.minutes = minutes
+		self.started = time.monotonic()
 		self.parts = []
 		self.number = 0			# of the part
 		self.part = ""			# its name, while it is under way
@@ -69,6 +71,12 @@ class Report:
 		self.number += 1
 		self.parts.append(Part(part, 0, [Check("all of it", "skipped", 0, [reason])]))
 		say(f"ok {self.number} {part} # SKIP {reason}")
+
+	def too_late(self):
+		"""Why no more should begin, if so."""
+		if self.minutes and time.monotonic() > self.started + self.minutes * 60:
+			return f"{self.minutes} minutes have passed"
+		return ""
 
 	# ---- their checks ----------------------------------------------------
 

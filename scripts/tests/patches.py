@@ -90,6 +90,11 @@ def check(report):
 	for number, (patch, _) in enumerate(commits):
 		if patch.endswith("/0000"):
 			continue
+		if reason := report.too_late():
+			while waiting:
+				report_one()
+			report.skip(f"{patch} and those after it", reason)
+			return
 		last = number + 1 == len(commits) or commits[number + 1][0].endswith("/0000")
 		progress(f"Patch {patch}")
 		try:
@@ -102,3 +107,19 @@ def check(report):
 			report_one()
 	while waiting:
 		report_one()
+	check_objects(report, commits[-1][0])
+
+
+def check_objects(report, patch):
+	"""What all patches, one after the other, have left is what the series is made of:
+	both folders began as copies of others."""
+	ended = builds.script("scripts/build", "series")
+	if not ended.ok:
+		report.fail("the series builds", ended.details())
+		return
+	one_by_one, at_once = (kbuild.digests_of(kbuild.plan(kernel).output)
+			       for kernel in (patch, "series"))
+	differ = sorted(made for made in one_by_one.keys() | at_once.keys()
+			if one_by_one.get(made) != at_once.get(made))
+	report.check(at_once and not differ,
+		     f"{patch}, built patch by patch, has the objects of the series", differ[:5])

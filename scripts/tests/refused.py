@@ -56,6 +56,7 @@ a device for a dmesg | DMESG=/dev/zero scripts/measure | measure: /dev/zero: tha
 an empty dmesg | DMESG=/dev/null scripts/measure | measure: /dev/null: no line 'node 0
 a compressed dmesg | DMESG={base} scripts/measure | measure: \S+: that is no text
 a part that is none | ONLY=everything scripts/test | test: no part 'everything'
+minutes that are no number | MINUTES=soon scripts/test | test: MINUTES=soon: give the number of minutes
 an option that scripts/test has not | scripts/test --quick | test: no option '--quick'
 an empty name of a task | scripts/setup '' | setup: no task ""
 a task that is none | scripts/setup all | setup: no task "all"

@@ -68,12 +68,13 @@ def check(report):
 	with contextlib.redirect_stdout(io.StringIO()) as printed:
 		sample = make_sample()
 	read_ktap(report, printed.getvalue())
+	know_the_time(report, sample)
 	read_junit(report, sample)
 	read_selftests(report)
 
 
 def make_sample():
-	sample = Report(len(EXPECTED))
+	sample = Report(len(EXPECTED), minutes=10)
 	sample.begin("good")
 	sample.ok("one")
 	sample.ok("one of 3, with a number #2 sign", "and a remark")
@@ -114,6 +115,15 @@ def read_ktap(report, printed):
 	said = (PLACE / "sample-parsed.txt").read_text()
 	report.check("[ERROR]" not in said and "Ran 11 tests" in said,
 		     "kunit.py finds no mistake in its form", said.splitlines()[-3:])
+
+
+def know_the_time(report, sample):
+	early = sample.too_late()
+	sample.started -= 10 * 60
+	late = sample.too_late()
+	report.check(not early and late == "10 minutes have passed",
+		     "knows when the minutes of MINUTES=10 have passed",
+		     [f"at once: '{early}'", f"then: '{late}'"])
 
 
 def read_junit(report, sample):
