@@ -175,7 +175,10 @@ def run(main):
 	if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
 		signal.signal(signal.SIGHUP, signal.default_int_handler)
 	try:
-		status = main()
+		try:
+			status = main()
+		except SystemExit as end:	# argparse's, after --help
+			status = end.code
 		sys.stdout.flush()
 	except Failure as failure:
 		message = str(failure)
