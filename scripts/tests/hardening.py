@@ -95,7 +95,12 @@ def kill_once(place, script, kill, moment):
 		time.sleep(0.01)
 	if process.poll() is None:
 		send(process.pid, number)
-	errors = process.communicate(timeout=120)[1]
+	try:
+		errors = process.communicate(timeout=120)[1]
+	except subprocess.TimeoutExpired:
+		os.killpg(process.pid, signal.SIGKILL)
+		process.communicate()
+		return ["it goes on for two minutes"]
 	end = time.monotonic() + SOON
 	while (left := group(process.pid)) and time.monotonic() < end:
 		time.sleep(0.1)
