@@ -75,7 +75,7 @@ class Report:
 	def too_late(self):
 		"""Why no more should begin, if so."""
 		if self.minutes and time.monotonic() > self.started + self.minutes * 60:
-			return f"{self.minutes} minutes have passed"
+			return f"MINUTES={self.minutes} have passed"
 		return ""
 
 	# ---- their checks ----------------------------------------------------
