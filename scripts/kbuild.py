@@ -344,13 +344,18 @@ def readers(output, files):
 	if not files:
 		return {}
 	source = os.path.relpath(SOURCE, output)
-	# Most do not name any, and take long to be read
-	named = subprocess.run(["grep", "-rlF", "--include=.*.cmd", output, *(
-		f"-e{source}/{file}" for file in sorted(files))], text=True, capture_output=True)
 	found = {}
-	for rule in map(Path, named.stdout.splitlines()):
+	# Most name none of them, and take long to be read
+	for rule in rules_with(output, [f"{source}/{file}" for file in sorted(files)]):
 		found[made_by(rule, output)] = set(re.findall(rf"{source}/([^\s=]+)", rule.read_text()))
 	return {made: read for made, read in found.items() if not read.isdisjoint(files)}
+
+
+def rules_with(output, texts):
+	"""The .cmd files of a folder that have one of the texts in them."""
+	found = subprocess.run(["grep", "-rlF", "--include=.*.cmd", output,
+				*(f"-e{text}" for text in texts)], text=True, capture_output=True)
+	return map(Path, found.stdout.splitlines())
 
 
 def made_by(rule, output):
@@ -374,9 +379,8 @@ def objects_of(output, files):
 
 def digests_of(output):
 	"""{object: checksum} of those linked, but for what has the kernel's name in it."""
-	named = subprocess.run(["grep", "-rlF", "--include=.*.cmd", "generated/utsrelease.h",
-				output], text=True, capture_output=True).stdout.splitlines()
-	named = {made_by(Path(rule), output) for rule in named}
+	named = {made_by(rule, output)
+		 for rule in rules_with(output, ["generated/utsrelease.h"])}
 	return {made: hashlib.sha256((output / made).read_bytes()).hexdigest()
 		for made in linked_objects(output) if made not in named}
 

@@ -87,14 +87,12 @@ def check(report):
 			report.fail("the base builds", ended.details())
 			return
 	forgiven = {kbuild.anywhere(line) for kernel in clang for line in builds.warnings(kernel)}
+	reason = ""
 	for number, (patch, _) in enumerate(commits):
 		if patch.endswith("/0000"):
 			continue
 		if reason := report.too_late():
-			while waiting:
-				report_one()
-			report.skip(f"{patch} and those after it", reason)
-			return
+			break
 		last = number + 1 == len(commits) or commits[number + 1][0].endswith("/0000")
 		progress(f"Patch {patch}")
 		try:
@@ -107,7 +105,10 @@ def check(report):
 			report_one()
 	while waiting:
 		report_one()
-	check_objects(report, commits[-1][0])
+	if reason:
+		report.skip(f"{patch} and those after it", reason)
+	else:
+		check_objects(report, commits[-1][0])
 
 
 def check_objects(report, patch):
