@@ -3,10 +3,10 @@
  * padata_chunks.c - hand out the chunks of a multithreaded job
  *
  * All threads of a job take chunks from the cursor of a range until none is
- * left, and then go on with another range, the nearest that has some left.  A
+ * left.  Then they go on with the nearest other range that has some left.  A
  * cursor moves by compare-and-exchange, so no thread ever waits for another to
- * take its chunk; except where only the job's next_fn knows what a number of units
- * on is, as the end of one chunk has to be found before the next can begin.
+ * take its chunk.  Only a job with a next_fn takes a lock: next_fn has to find
+ * the end of one chunk before the next one can begin.
  *
  * Chunks are guided: each is a fixed share of what is left, so they start large
  * and shrink as the work runs out.  That takes few chunks, and still lets the
@@ -37,9 +37,9 @@
  * @chunks: What to initialize.
  * @job: The job, which has been found valid and is not empty.  The calling task
  *	 is its caller.
- * @nr_threads: How many threads will work on it; each of them, and each one
- *		that was counted but never came, has to be taken back by one call
- *		of padata_chunks_leave().
+ * @nr_threads: How many threads will work on it.  Each of them is taken back by
+ *		one call of padata_chunks_leave(), and so is each that was
+ *		counted but never came.
  */
 void padata_chunks_init(struct padata_chunks *chunks,
 			const struct padata_mt_job *job, unsigned int nr_threads)
@@ -128,7 +128,7 @@ static bool padata_range_take(const struct padata_chunks *chunks,
 	return true;
 }
 
-/* The same where positions take the place of units. */
+/* The same for a job with a next_fn: its chunks have positions. */
 static bool padata_range_take_next(struct padata_chunks *chunks,
 				   struct padata_mt_range *range,
 				   struct padata_chunk *chunk)
@@ -137,7 +137,7 @@ static bool padata_range_take_next(struct padata_chunks *chunks,
 	bool taken;
 
 	/*
-	 * The cursor could do without, as an error may move it at any time; but
+	 * The cursor needs no lock: an error may move it at any time.  But
 	 * chunks have to get their positions in the order in which they were
 	 * taken.
 	 */
@@ -154,8 +154,9 @@ static bool padata_range_take_next(struct padata_chunks *chunks,
 }
 
 /*
- * The range nearest to @thread that has work left, and of several the one that
- * has the most.  Work is only ever taken, so when none is found none will be.
+ * The range nearest to @thread that has work left.  Of several it is the one
+ * with most work left.  Work is only taken, never added.  So when no range is
+ * found now, none will be later.
  */
 static struct padata_mt_range *
 padata_next_range(const struct padata_chunks *chunks,
@@ -205,7 +206,7 @@ static bool padata_chunks_take(struct padata_chunks *chunks,
 			      padata_range_take(chunks, range, chunk)))
 			return true;
 
-		/* Others may empty it first, but each time there are fewer. */
+		/* If others empty it first, there are fewer: this ends. */
 		thread->range = padata_next_range(chunks, thread);
 		if (!thread->range)
 			return false;
@@ -218,20 +219,19 @@ static void padata_chunks_fail(struct padata_chunks *chunks,
 	unsigned int i;
 
 	/*
-	 * All of this is relaxed as far as it can be, for padata_chunks_leave()
-	 * orders it before what padata_chunks_error() and padata_chunks_undo()
-	 * read.
+	 * All of this is relaxed where it can be: padata_chunks_leave() orders
+	 * it before padata_chunks_error() and padata_chunks_undo() read it.
 	 */
 	if (!atomic_cmpxchg_relaxed(&chunks->first_error, 0, err))
 		trace_padata_mt_error(chunks->job, err);
 
 	/*
 	 * Everything is handed out now.  A thread that is about to take a chunk
-	 * has not yet moved the cursor, or moved it before this; in the first
-	 * case its compare-and-exchange fails and it finds nothing left.
+	 * may have moved the cursor before this.  If not, its
+	 * compare-and-exchange fails, and it finds nothing left.
 	 *
-	 * Of several threads that fail, only the first to get to a cursor learns
-	 * how far it had come, and then it is the only one to write that down.
+	 * Of several threads that fail, only the first one at a cursor sees how
+	 * far it had come.  So only that thread writes stopped_at.
 	 */
 	for (i = 0; i < chunks->nr_ranges; i++) {
 		struct padata_mt_range *range = &chunks->ranges[i];
@@ -250,8 +250,8 @@ static void padata_chunks_fail(struct padata_chunks *chunks,
  * @chunks: The chunks.
  * @thread: The calling thread, the same each time.
  *
- * An error ends the job: no thread is handed a chunk after one of them has come
- * back from this with an error, while chunks that were handed out before run to
+ * An error ends the job.  Once a thread has come back from this with an error,
+ * no thread gets another chunk.  Chunks that were handed out before run to
  * their end.  Of several errors the one that was recorded first counts.
  *
  * Context: Whatever thread_fn needs.  Any number of threads at once.
@@ -269,7 +269,7 @@ bool padata_chunks_do_one(struct padata_chunks *chunks,
 
 	thread->nr_chunks++;
 
-	/* A chunk that is not begun needs no more undoing than one that failed. */
+	/* A chunk that is not begun counts as failed: neither needs an undo. */
 	if (chunks->caller && fatal_signal_pending(chunks->caller))
 		err = -EINTR;
 	else
@@ -287,20 +287,20 @@ bool padata_chunks_do_one(struct padata_chunks *chunks,
  * padata_chunks_leave - take back one of the threads that were counted
  * @chunks: The chunks; unless true is returned they may be gone on return.
  *
- * Return: True for the last one, which alone may go on to use @chunks.
+ * Return: True for the last thread.  Only that one may still use @chunks.
  */
 bool padata_chunks_leave(struct padata_chunks *chunks)
 {
 	/*
-	 * Fully ordered, and pairs with itself in the other threads: all that
-	 * they did to the work, and the error that they recorded, is visible to
-	 * the last to leave, and to whomever that one tells.
+	 * Fully ordered, and pairs with itself in the other threads.  The last
+	 * thread to leave sees all that the others did to the work, and the
+	 * error that they recorded.  The thread that it tells sees the same.
 	 */
 	return atomic_dec_and_test(&chunks->threads);
 }
 
 /**
- * padata_chunks_error - what the job comes to
+ * padata_chunks_error - the result of the job
  * @chunks: The chunks, which all threads have left.
  *
  * Return: 0, or what the first thread_fn to fail returned.
@@ -310,7 +310,7 @@ int padata_chunks_error(struct padata_chunks *chunks)
 	return atomic_read(&chunks->first_error);
 }
 
-/* The first chunk of @range to have failed that is not before @offset. */
+/* The first failed chunk of @range that is not before @offset. */
 static struct padata_chunk *
 padata_next_failed(struct padata_chunks *chunks,
 		   const struct padata_mt_range *range, unsigned long offset)
@@ -332,7 +332,7 @@ static void padata_run_undo(const struct padata_mt_job *job,
 	job->undo_fn(start, end, job->fn_arg);
 }
 
-/* All that was handed out is finished, but for what failed. */
+/* All chunks that were handed out are finished, except for the failed ones. */
 static void padata_range_undo(struct padata_chunks *chunks,
 			      const struct padata_mt_range *range)
 {
@@ -354,7 +354,7 @@ static void padata_range_undo(struct padata_chunks *chunks,
 }
 
 /**
- * padata_chunks_undo - undo what was finished of a job that failed
+ * padata_chunks_undo - undo the finished chunks of a job that failed
  * @chunks: The chunks, which all threads have left.  The structures of the
  *	    threads must still be there.
  *

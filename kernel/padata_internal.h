@@ -14,18 +14,18 @@
 #include <linux/padata.h>
 
 /**
- * struct padata_chunks - who does what of one job
+ * struct padata_chunks - the chunks of one job
  * @job: The job, never written to.
- * @ranges: The job's, or @whole.
+ * @ranges: The ranges of the job, or @whole.
  * @nr_ranges: How many there are.
- * @whole: All of a job that has no ranges.
- * @next_lock: With a next_fn: held from taking a chunk to knowing its end.
- * @caller: Of a killable job, else NULL.
- * @min_chunk: The job's, but at least 1.
- * @max_chunk: What chunks are kept to, before they are rounded to align.
+ * @whole: The one range of a job that has none itself.
+ * @next_lock: With a next_fn: held while a chunk is taken and its end is found.
+ * @caller: The caller of a killable job, else NULL.
+ * @min_chunk: The min_chunk of the job, but at least 1.
+ * @max_chunk: The most units of a chunk, before it is rounded to align.
  * @divisor: A chunk is what is left of its range, divided by this.
  * @first_error: What the first thread_fn to fail returned, or 0.
- * @failed: The chunks that failed, at most one of each thread.
+ * @failed: The chunks that failed, at most one for each thread.
  * @threads: Threads that may still touch this structure.
  */
 struct padata_chunks {
@@ -45,12 +45,12 @@ struct padata_chunks {
 
 /**
  * struct padata_chunk - what one call of thread_fn does
- * @range: What it is part of.
+ * @range: The range that it is part of.
  * @offset: Its first unit, counted from the start of @range.
  * @size: How many units it has.
  * @start: Its first unit, or the position of that.
  * @end: One past its last unit, or the position of that.
- * @node: Among the chunks of its job that failed.
+ * @node: Links it to the other failed chunks of its job.
  */
 struct padata_chunk {
 	struct padata_mt_range	*range;
@@ -63,12 +63,12 @@ struct padata_chunk {
 
 /**
  * struct padata_thread - one of the threads that work on a job
- * @node: Where it runs, to take what is near first.
- * @range: What it takes chunks from; NULL before its first chunk.
+ * @node: The node that it runs on, to take near chunks first.
+ * @range: The range that it takes chunks from; NULL before its first chunk.
  * @nr_chunks: How many it has taken.
- * @failed: The chunk that it failed, if it did: it gets none after that.
+ * @failed: The chunk that it failed, if any.  It gets no chunk after that.
  *
- * Used by that thread alone; once all have left, by the one that undoes.
+ * Only that thread uses it.  Once all have left, the caller uses it to undo.
  */
 struct padata_thread {
 	int			node;

@@ -2,155 +2,247 @@
 /*
  * padata_limits.c - how many helpers a multithreaded job gets, and where
  *
- * No CPU has more than one helper to run, if they are spread well: each node has
- * room for as many as it has CPUs that are online and that unbound works may use,
- * and all of them together for as many as there are.  A job may use less of that
- * when its caller may not run everywhere.
+ * A CPU has at most one helper, of all jobs.  A job claims a CPU for each helper
+ * that it starts and gives it back when the helper is gone.  Claims are bits of
+ * a mask, so jobs need no lock to get out of each other's way.
  *
- * What there is room for is counted anew for each job that wants helpers.  So
- * nothing has to follow CPU hotplug, cpusets, or what the administrator changes.
+ * A job looks at the CPUs once, when it starts.  So nothing has to follow CPU
+ * hotplug, cpusets, or what the administrator changes.
  */
 
+#include <linux/atomic.h>
+#include <linux/compiler.h>
 #include <linux/cpumask.h>
 #include <linux/init.h>
+#include <linux/kstrtox.h>
 #include <linux/kthread.h>
+#include <linux/list.h>
+#include <linux/limits.h>
+#include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/nodemask.h>
+#include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
-#include <linux/spinlock.h>
 #include <linux/sysctl.h>
 #include <linux/topology.h>
 
 #include "padata_run.h"
 #include "workqueue_internal.h"
 
-/**
- * struct padata_node - the helpers of one node
- * @nr_helpers: How many there are, of all jobs.
- * @room: How many there may be, for the job that is looking for helpers.
- * @share: Of the node's CPUs, however many the caller may use.
- */
-struct padata_node {
-	unsigned int	nr_helpers;
-	unsigned int	room;
-	unsigned int	share;
-};
-
-/* All that is below is protected by padata_limits_lock. */
-static DEFINE_SPINLOCK(padata_limits_lock);
-static struct padata_node *padata_nodes __ro_after_init;
-static struct padata_node padata_all_nodes;
-
 unsigned int padata_helpers_percent = 100;
 
-static unsigned int padata_percent_of(unsigned int nr_cpus)
+/* CPUs that have a helper. */
+static cpumask_t padata_claimed;
+
+/* How many of them are on each node, and on all. */
+static atomic_t *padata_nr_claimed __ro_after_init;
+static atomic_t padata_nr_claimed_in_all;
+
+/**
+ * struct padata_placing - CPUs for the helpers of one job are being claimed
+ * @usable: The CPUs that any helper may use.
+ * @callers_cpus: The CPUs that the caller may use.
+ * @callers_cpu: Where the caller is: it works there itself.
+ * @callers_node: The node of that CPU.
+ * @most_in_all: How many helpers all jobs may have.
+ * @idle_only: Leave out CPUs that have something to do.
+ * @works: The works that have no CPU yet.
+ * @nr_works: How many there are.
+ * @placed: The works that have one.
+ */
+struct padata_placing {
+	const struct cpumask	*usable;
+	const struct cpumask	*callers_cpus;
+	int			callers_cpu;
+	int			callers_node;
+	int			most_in_all;
+	bool			idle_only;
+	struct list_head	*works;
+	unsigned int		nr_works;
+	struct list_head	*placed;
+};
+
+/* Until the last initcall nobody uses the isolated CPUs, and there is much to do. */
+static bool padata_booting __read_mostly = true;
+
+static int __init padata_limits_end_boot(void)
+{
+	WRITE_ONCE(padata_booting, false);
+	return 0;
+}
+late_initcall_sync(padata_limits_end_boot);
+
+/* The CPUs that helpers of any task may use. */
+static const struct cpumask *padata_usable_cpus(void)
+{
+	return READ_ONCE(padata_booting) ? cpu_online_mask : wq_unbound_cpus();
+}
+
+/**
+ * padata_callers_cpus - the CPUs that helpers of the calling task may use
+ *
+ * Context: Process context, by the task that has called padata.
+ * Return: The mask.  It is the task's own, so it follows what is done to the task.
+ */
+const struct cpumask *padata_callers_cpus(void)
+{
+	/* Why a per-CPU thread stays on its CPU does not concern its work. */
+	if (kthread_is_per_cpu(current) || READ_ONCE(padata_booting))
+		return cpu_possible_mask;
+	return &current->cpus_mask;
+}
+
+/* How many helpers there may be for so many CPUs that can have one. */
+static int padata_most_for(const struct cpumask *cpus,
+			   const struct cpumask *usable)
 {
 	unsigned int percent = READ_ONCE(padata_helpers_percent);
 
-	/* Each node that has any can be helped by one. */
-	return nr_cpus ? max(nr_cpus * percent / 100, 1U) : 0;
+	/* There is one for each CPU at most, and nothing to count. */
+	if (percent == 100)
+		return INT_MAX;
+	return DIV_ROUND_UP(cpumask_weight_and(cpus, usable) * percent, 100);
 }
 
-/* The CPUs that helpers of the calling task may use, as far as it knows. */
-static const struct cpumask *padata_callers_cpus(void)
+static bool padata_count_in(atomic_t *nr, int most)
 {
-	/* That a per-CPU thread stays on its CPU says nothing of its work. */
-	return kthread_is_per_cpu(current) ? cpu_possible_mask
-					   : &current->cpus_mask;
+	if (atomic_inc_return(nr) <= most)
+		return true;
+	atomic_dec(nr);
+	return false;
 }
 
-/* What there is room for, with the calling task on @callers_cpu. */
-static void padata_count_room(struct padata_mt_run *run, int callers_cpu)
+/* False when the node, or the system, has as many helpers as it may have. */
+static bool padata_has_room(const struct padata_placing *placing, int node,
+			    int most)
 {
-	int cpu, node;
+	if (!padata_count_in(&padata_nr_claimed_in_all, placing->most_in_all))
+		return false;
+	if (padata_count_in(&padata_nr_claimed[node], most))
+		return true;
+	atomic_dec(&padata_nr_claimed_in_all);
+	return false;
+}
 
-	for_each_node_state(node, N_POSSIBLE) {
-		padata_nodes[node].room = 0;
-		padata_nodes[node].share = 0;
-	}
-	padata_all_nodes.share = 0;
-	run->confined = false;
+static void padata_count_out(int node)
+{
+	atomic_dec(&padata_nr_claimed[node]);
+	atomic_dec(&padata_nr_claimed_in_all);
+}
 
-	for_each_cpu(cpu, wq_unbound_cpus()) {
-		struct padata_node *pn;
+static bool padata_is_eligible(const struct padata_placing *placing, int cpu)
+{
+	/* A CPU may come or go right after this: the next job will see that. */
+	return cpu_online(cpu) && cpu != placing->callers_cpu &&
+	       cpumask_test_cpu(cpu, placing->callers_cpus) &&
+	       !cpumask_test_cpu(cpu, &padata_claimed) &&
+	       (!placing->idle_only || idle_cpu(cpu));
+}
 
-		/* It may come or go right after: the next job will see that. */
-		if (!cpu_online(cpu))
+/* Claim CPUs of @node for up to @nr helpers.  Returns how many got one. */
+static unsigned int padata_place_on_node(struct padata_placing *placing,
+					 int node, unsigned int nr)
+{
+	int most = padata_most_for(cpumask_of_node(node), placing->usable);
+	unsigned int nr_before = placing->nr_works;
+	int cpu;
+
+	nr = min(nr, placing->nr_works);
+	for_each_cpu_and(cpu, cpumask_of_node(node), placing->usable) {
+		struct padata_work *pw;
+
+		if (nr_before - placing->nr_works == nr)
+			break;
+		if (!padata_is_eligible(placing, cpu))
 			continue;
-		pn = &padata_nodes[cpu_to_node(cpu)];
-		pn->share++;
-		padata_all_nodes.share++;
-		if (!cpumask_test_cpu(cpu, run->callers_cpus))
-			run->confined = true;
-		/* The caller itself works there. */
-		else if (cpu != callers_cpu)
-			pn->room++;
+		if (!padata_has_room(placing, node, most))
+			break;
+		/* Another job may have been quicker. */
+		if (cpumask_test_and_set_cpu(cpu, &padata_claimed)) {
+			padata_count_out(node);
+			continue;
+		}
+		pw = list_first_entry(placing->works, struct padata_work, list);
+		pw->cpu = cpu;
+		pw->node = node;
+		list_move_tail(&pw->list, placing->placed);
+		placing->nr_works--;
 	}
-
-	for_each_node_state(node, N_POSSIBLE) {
-		struct padata_node *pn = &padata_nodes[node];
-
-		pn->room = min(pn->room, padata_percent_of(pn->share));
-	}
-	padata_all_nodes.room = padata_percent_of(padata_all_nodes.share);
+	return nr_before - placing->nr_works;
 }
 
-static bool padata_has_room(int node)
+/* The smallest distance from @node to a node with CPUs that is over @distance. */
+static int padata_next_distance(int node, int distance)
 {
-	return padata_nodes[node].nr_helpers < padata_nodes[node].room;
-}
+	int other, next = INT_MAX;
 
-/* The nearest to @callers_node, which may be that itself, or NUMA_NO_NODE. */
-static int padata_nearest_with_room(int callers_node)
-{
-	int node, nearest = NUMA_NO_NODE;
+	for_each_node_state(other, N_CPU) {
+		int far = node_distance(node, other);
 
-	for_each_node_state(node, N_CPU) {
-		if (padata_has_room(node) &&
-		    (nearest == NUMA_NO_NODE ||
-		     node_distance(callers_node, node) <
-		     node_distance(callers_node, nearest)))
-			nearest = node;
+		if (far > distance)
+			next = min(next, far);
 	}
-	return nearest;
+	return next;
 }
 
-/* The next one after @node, in turn, or NUMA_NO_NODE. */
-static int padata_next_with_room(int node)
+/* The caller's node first, then the nearest ones. */
+static void padata_place_near(struct padata_placing *placing)
 {
-	int nr_tried;
+	int node, from = placing->callers_node, distance = -1;
 
-	for (nr_tried = 0; nr_tried < nr_node_ids; nr_tried++) {
-		node = next_node_in(node, node_states[N_CPU]);
-		if (padata_has_room(node))
-			return node;
+	while (placing->nr_works) {
+		distance = padata_next_distance(from, distance);
+		if (distance == INT_MAX)
+			break;
+		for_each_node_state(node, N_CPU) {
+			if (node_distance(from, node) == distance)
+				padata_place_on_node(placing, node, UINT_MAX);
+		}
 	}
-	return NUMA_NO_NODE;
 }
 
-/* Where the next helper goes when the one before it went to @node. */
-static int padata_choose_node(const struct padata_mt_job *job, int node,
-			      int callers_node)
+/* As many on each node that has CPUs, as far as it has so many. */
+static void padata_place_everywhere(struct padata_placing *placing)
 {
-	if (padata_all_nodes.nr_helpers >= padata_all_nodes.room)
-		return NUMA_NO_NODE;
-	if (job->spread_nodes || job->nr_ranges)
-		return padata_next_with_room(node);
-	if (padata_has_room(node))
-		return node;
-	return padata_nearest_with_room(callers_node);
+	unsigned int nr_placed;
+	int i, node;
+
+	do {
+		unsigned int nr_each = DIV_ROUND_UP(placing->nr_works,
+						    num_node_state(N_CPU));
+
+		/* The caller works on its own node, so that comes last. */
+		node = placing->callers_node;
+		nr_placed = 0;
+		for (i = num_node_state(N_CPU); i > 0; i--) {
+			node = next_node_in(node, node_states[N_CPU]);
+			nr_placed += padata_place_on_node(placing, node, nr_each);
+		}
+	} while (nr_placed && placing->nr_works);
+}
+
+static void padata_place(struct padata_placing *placing,
+			 const struct padata_mt_job *job)
+{
+	if (job->nr_ranges)
+		padata_place_everywhere(placing);
+	else
+		padata_place_near(placing);
 }
 
 /**
- * padata_place_helpers - choose nodes for the helpers of a job
- * @run: The job; its callers_cpus and confined are set.
+ * padata_place_helpers - claim CPUs for the helpers of a job
+ * @run: The job; its callers_cpus is set.
  * @job: The same.
  * @works: A work for each helper that is wanted.
- * @placed: Gets those for which there is room by the limits of nodes and of the
- *	    system, each with its node.  Each has to be counted out again, by
- *	    padata_unplace_helper().
+ * @nr_works: How many there are.
+ * @placed: Gets the works for which there is a CPU, each with it.  Each has to be
+ *	    given back by padata_unplace_helper().
+ *
+ * Idle CPUs are taken first.  On others a helper starts only when they have
+ * nothing else to do.
  *
  * Context: Process context, by the task that has called padata.
  * Return: How many have been placed.
@@ -158,54 +250,57 @@ static int padata_choose_node(const struct padata_mt_job *job, int node,
 unsigned int padata_place_helpers(struct padata_mt_run *run,
 				  const struct padata_mt_job *job,
 				  struct list_head *works,
+				  unsigned int nr_works,
 				  struct list_head *placed)
 {
+	const struct cpumask *usable = padata_usable_cpus();
 	int callers_cpu = raw_smp_processor_id();
-	int callers_node = cpu_to_node(callers_cpu);
-	struct padata_work *pw, *next;
-	int node = callers_node;
-	unsigned int nr = 0;
+	struct padata_placing placing = {
+		.usable		= usable,
+		.callers_cpus	= run->callers_cpus,
+		.callers_cpu	= callers_cpu,
+		.callers_node	= cpu_to_node(callers_cpu),
+		.most_in_all	= padata_most_for(cpu_online_mask, usable),
+		.works		= works,
+		.nr_works	= nr_works,
+		.placed		= placed,
+	};
 
-	run->callers_cpus = padata_callers_cpus();
-
-	spin_lock(&padata_limits_lock);
-	padata_count_room(run, callers_cpu);
-
-	list_for_each_entry_safe(pw, next, works, list) {
-		node = padata_choose_node(job, node, callers_node);
-		if (node == NUMA_NO_NODE)
-			break;
-		list_move_tail(&pw->list, placed);
-		pw->node = node;
-		padata_nodes[node].nr_helpers++;
-		padata_all_nodes.nr_helpers++;
-		nr++;
+	/* Whoever takes all CPUs does not have to choose. */
+	if (nr_works < cpumask_weight_and(cpu_online_mask, usable) - 1) {
+		placing.idle_only = true;
+		padata_place(&placing, job);
+		placing.idle_only = false;
 	}
-	spin_unlock(&padata_limits_lock);
+	if (placing.nr_works)
+		padata_place(&placing, job);
 
-	return nr;
+	return nr_works - placing.nr_works;
 }
 
 /**
  * padata_unplace_helper - a helper is gone
- * @node: Where padata_place_helpers() put it.
+ * @cpu: The CPU that padata_place_helpers() claimed for it.
+ * @node: The node of that CPU, as it was then.
  *
- * Context: Process context.
+ * Context: Any.
  */
-void padata_unplace_helper(int node)
+void padata_unplace_helper(int cpu, int node)
 {
-	spin_lock(&padata_limits_lock);
-	padata_nodes[node].nr_helpers--;
-	padata_all_nodes.nr_helpers--;
-	spin_unlock(&padata_limits_lock);
+	padata_count_out(node);
+	/*
+	 * Relaxed, as is the claim: a bit says only that the CPU is taken.  What
+	 * the helper has done is ordered by padata_chunks_leave().
+	 */
+	cpumask_clear_cpu(cpu, &padata_claimed);
 }
 
 /**
  * padata_may_help_here - whether a helper may be on the CPU that it is on
  * @run: The job that it helps with.
  *
- * A CPU can be isolated at any time, by a cpuset, with a helper on it, and a
- * caller be kept to fewer CPUs.
+ * A CPU can be isolated, or taken from the caller, at any time.  And a worker
+ * that was bound to a CPU goes elsewhere when that is offlined.
  *
  * Context: A helper, between two chunks.
  * Return: True if it may take the next one.
@@ -214,26 +309,22 @@ bool padata_may_help_here(const struct padata_mt_run *run)
 {
 	int cpu = raw_smp_processor_id();
 
-	return cpumask_test_cpu(cpu, wq_unbound_cpus()) &&
-	       (!run->confined || cpumask_test_cpu(cpu, run->callers_cpus));
+	return cpumask_test_cpu(cpu, padata_usable_cpus()) &&
+	       cpumask_test_cpu(cpu, run->callers_cpus);
 }
 
-/**
- * padata_helpers_cpus - where a helper should be kept
- * @pw: The helper.
- *
- * That is, on its node and where the caller may be.  If nothing is left of that,
- * padata_may_help_here() will say so.
- *
- * Context: The helper.
- * Return: The CPUs, for as long as it helps.
- */
-const struct cpumask *padata_helpers_cpus(struct padata_work *pw)
+static int __init padata_helpers_percent_setup(char *arg)
 {
-	cpumask_and(pw->cpus, pw->run->callers_cpus, wq_unbound_cpus());
-	cpumask_and(pw->cpus, pw->cpus, cpumask_of_node(pw->node));
-	return pw->cpus;
+	unsigned int percent;
+
+	if (kstrtouint(arg, 0, &percent) || percent > 100)
+		pr_warn("padata: padata_helpers_percent=%s is not from 0 to 100: ignored\n",
+			arg);
+	else
+		padata_helpers_percent = percent;
+	return 1;
 }
+__setup("padata_helpers_percent=", padata_helpers_percent_setup);
 
 #ifdef CONFIG_SYSCTL
 static struct ctl_table padata_limits_table[] = {
@@ -243,7 +334,7 @@ static struct ctl_table padata_limits_table[] = {
 		.maxlen		= sizeof(padata_helpers_percent),
 		.mode		= 0644,
 		.proc_handler	= proc_douintvec_minmax,
-		.extra1		= SYSCTL_ONE,
+		.extra1		= SYSCTL_ZERO,
 		.extra2		= SYSCTL_ONE_HUNDRED,
 	},
 };
@@ -263,6 +354,7 @@ late_initcall(padata_limits_sysctl_init);
  */
 bool __init padata_limits_init(void)
 {
-	padata_nodes = kcalloc(nr_node_ids, sizeof(*padata_nodes), GFP_KERNEL);
-	return padata_nodes;
+	padata_nr_claimed = kcalloc(nr_node_ids, sizeof(*padata_nr_claimed),
+				    GFP_KERNEL);
+	return padata_nr_claimed;
 }

@@ -2,9 +2,10 @@
 /*
  * padata_memory.c - whose memory the helpers of a job use
  *
- * What a helper allocates it allocates for the caller, so it is charged to the
- * caller's memory cgroup.  A job may also want its helpers to see the caller's
- * address space.
+ * What a helper allocates it allocates for the caller.  So it is charged to the
+ * caller's memory cgroup, and what the caller must not do while it allocates,
+ * its helpers must not do either: it waits for them.  A job may also want its
+ * helpers to see the caller's address space.
  */
 
 #include <linux/kthread.h>
@@ -14,10 +15,18 @@
 
 #include "padata_run.h"
 
+/*
+ * The scopes of memalloc_*_save() that a caller may be in.  They keep allocations
+ * from reclaim that would need a lock of the caller, or from memory that the
+ * caller could not use.
+ */
+#define PADATA_SCOPES	(PF_MEMALLOC | PF_MEMALLOC_NOFS | PF_MEMALLOC_NOIO | \
+			 PF_MEMALLOC_PIN)
+
 static struct mem_cgroup *padata_get_callers_memcg(void)
 {
 #ifdef CONFIG_MEMCG
-	/* As a helper of another job has, or whoever else charges for others. */
+	/* A helper of another job has one, and whoever else charges for others. */
 	if (current->active_memcg) {
 		css_get(&current->active_memcg->css);
 		return current->active_memcg;
@@ -39,6 +48,7 @@ void padata_memory_get(struct padata_mt_run *run,
 	run->memcg = padata_get_callers_memcg();
 	/* The caller has it for as long as the job runs. */
 	run->mm = job->use_mm ? current->mm : NULL;
+	run->scopes = current->flags & PADATA_SCOPES;
 }
 
 /**
@@ -52,29 +62,43 @@ void padata_memory_put(struct padata_mt_run *run)
 	mem_cgroup_put(run->memcg);
 }
 
+/* User workers have the right one, and keep it. */
+static struct mm_struct *padata_mm_to_use(const struct padata_work *pw)
+{
+	return pw->user ? NULL : pw->run->mm;
+}
+
 /**
  * padata_memory_help - the calling task begins to use its caller's memory
- * @run: The job.
+ * @pw: The helper, which is the calling task.
  *
- * Context: Process context; a kernel thread that has no mm, or a user worker that
- *	    has the right one.
+ * Context: Process context.
+ * Return: What padata_memory_leave() needs.
  */
-void padata_memory_help(struct padata_mt_run *run)
+unsigned int padata_memory_help(const struct padata_work *pw)
 {
-	set_active_memcg(run->memcg);
-	if (run->mm && !run->user_helpers)
-		kthread_use_mm(run->mm);
+	unsigned int old_scopes = memalloc_flags_save(pw->run->scopes);
+	struct mm_struct *mm = padata_mm_to_use(pw);
+
+	set_active_memcg(pw->run->memcg);
+	if (mm)
+		kthread_use_mm(mm);
+	return old_scopes;
 }
 
 /**
  * padata_memory_leave - the calling task does so no longer
- * @run: The job, which it has not left yet.
+ * @pw: The helper, which has not left its job yet.
+ * @old_scopes: What padata_memory_help() returned.
  *
  * Context: Process context.
  */
-void padata_memory_leave(struct padata_mt_run *run)
+void padata_memory_leave(const struct padata_work *pw, unsigned int old_scopes)
 {
-	if (run->mm && !run->user_helpers)
-		kthread_unuse_mm(run->mm);
+	struct mm_struct *mm = padata_mm_to_use(pw);
+
+	if (mm)
+		kthread_unuse_mm(mm);
 	set_active_memcg(NULL);
+	memalloc_flags_restore(old_scopes);
 }

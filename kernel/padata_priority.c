@@ -2,20 +2,24 @@
 /*
  * padata_priority.c - at which priority the helpers of a job run
  *
- * Nobody has asked for the helpers of a job but its caller, so they run at the
- * lowest priority there is: what else the machine has to do comes first.  On a
- * busy machine that keeps a helper in the middle of its chunk for long, when the
- * caller has already done all the rest and waits for it.
+ * Only the caller has asked for the helpers of a job.  So they are SCHED_IDLE:
+ * they take what nobody else wants, and the scheduler takes their CPU for idle
+ * when it looks for one.  On a busy machine a helper can then be stuck in the
+ * middle of its chunk, when the caller has done all the rest and waits for it.
  *
- * A caller that waits does not use what it is entitled to.  So it lends its
- * priority to one of the helpers until that has left, then to another, and so on.
- * That way a job never takes more from others than one thread would, and never
- * takes much longer than in one thread either.
+ * A caller that waits leaves its own share of the CPU unused.  So it lends its
+ * priority to one of the helpers until that has left, then to another.  That
+ * way a job takes no more from others than one thread would, and not much
+ * longer than one thread either.
+ *
+ * A helper can be lent to from the moment that it has begun, and the caller never
+ * waits for one that has not.
  *
  * A helper that runs a job itself lends what it has when it begins to wait.
  */
 
 #include <linux/sched.h>
+#include <linux/sched/bandwidth.h>
 #include <linux/sched/deadline.h>
 #include <linux/sched/prio.h>
 #include <linux/sched/rt.h>
@@ -24,20 +28,27 @@
 
 #include "padata_run.h"
 
-static const struct sched_attr padata_lowest = {
+static const struct sched_attr padata_idle = {
+	.size		= sizeof(struct sched_attr),
+	.sched_policy	= SCHED_IDLE,
+};
+
+/* What workers have, and all threads that are about to end. */
+static const struct sched_attr padata_normal = {
 	.size		= sizeof(struct sched_attr),
 	.sched_policy	= SCHED_NORMAL,
-	.sched_nice	= MAX_NICE,
 };
 
 /*
- * What the calling task runs at, whether by its own choice or because it holds a
- * lock that somebody more important wants.
+ * What the calling task can lend to helpers of the root group: what it weighs
+ * there.  It may also have been raised, by a lock that somebody more important
+ * waits for.
  */
 static struct sched_attr padata_own_priority(void)
 {
-	struct sched_attr attr = padata_lowest;
+	struct sched_attr attr = padata_idle;
 	int prio = READ_ONCE(current->prio);
+	int nice = cfs_root_nice();
 
 	if (dl_prio(prio)) {
 		/* Its bandwidth is its own; this is as near as can be. */
@@ -46,22 +57,43 @@ static struct sched_attr padata_own_priority(void)
 	} else if (rt_prio(prio)) {
 		attr.sched_policy = SCHED_FIFO;
 		attr.sched_priority = MAX_RT_PRIO - 1 - prio;
-	} else if (current->policy != SCHED_IDLE) {
-		attr.sched_nice = task_nice(current);
+	} else if (current->policy != SCHED_IDLE && nice <= MAX_NICE) {
+		attr.sched_policy = SCHED_NORMAL;
+		attr.sched_nice = nice;
 	}
 	return attr;
 }
 
-/* To the first of those who help, if anybody does.  Called with the lock held. */
+/* Whether a helper could run, and waits for a CPU. */
+static bool padata_waits_for_cpu(const struct padata_work *pw)
+{
+	return task_is_running(pw->task) && !READ_ONCE(pw->task->on_cpu);
+}
+
+/*
+ * To the first helper that waits for a CPU, or else to the first, if there is any.
+ * Called with helping_lock held.
+ */
 static void padata_lend(struct padata_mt_run *run)
 {
-	struct padata_work *pw;
+	struct padata_work *pw, *chosen;
+	struct sched_attr attr = run->lent;
 
-	pw = list_first_entry_or_null(&run->helping, struct padata_work, helping);
-	if (!pw)
+	chosen = list_first_entry_or_null(&run->helping, struct padata_work,
+					  helping);
+	if (!chosen)
 		return;
-	pw->lent = true;
-	sched_setattr_nocheck(pw->task, &run->lent);
+	list_for_each_entry(pw, &run->helping, helping) {
+		if (padata_waits_for_cpu(pw)) {
+			chosen = pw;
+			break;
+		}
+	}
+	chosen->lent = true;
+	/* Nothing that is in the caller's groups needs to be converted. */
+	if (chosen->user && attr.sched_policy == SCHED_NORMAL)
+		attr.sched_nice = run->lent_nice;
+	sched_setattr_nocheck(chosen->task, &attr);
 }
 
 /**
@@ -70,15 +102,14 @@ static void padata_lend(struct padata_mt_run *run)
  */
 void padata_priority_init(struct padata_mt_run *run)
 {
-	spin_lock_init(&run->helping_lock);
+	raw_spin_lock_init(&run->helping_lock);
 	INIT_LIST_HEAD(&run->helping);
-	run->lending = false;
 }
 
 /**
  * padata_priority_help - the calling task begins to help
  * @run: The job.
- * @pw: The helper, which is at the lowest priority.
+ * @pw: The helper.
  *
  * Context: Process context.
  */
@@ -87,12 +118,10 @@ void padata_priority_help(struct padata_mt_run *run, struct padata_work *pw)
 	pw->task = current;
 	pw->lent = false;
 
-	spin_lock(&run->helping_lock);
+	raw_spin_lock(&run->helping_lock);
+	sched_setattr_nocheck(current, &padata_idle);
 	list_add_tail(&pw->helping, &run->helping);
-	/* The last thread to start when the others are through, and wait. */
-	if (run->lending && list_is_singular(&run->helping))
-		padata_lend(run);
-	spin_unlock(&run->helping_lock);
+	raw_spin_unlock(&run->helping_lock);
 }
 
 /**
@@ -100,49 +129,51 @@ void padata_priority_help(struct padata_mt_run *run, struct padata_work *pw)
  * @run: The job, which it has not left yet.
  * @pw: The helper.
  *
- * If it had been lent a priority then the next one has that as well, and it must
- * call padata_priority_lower() once it has left.  Not before: as long as the
- * caller waits for it, it should not have to wait itself.
+ * Nobody can lend anything to it after this.  So it gets a worker's priority, or
+ * keeps what it was lent: the caller still waits for it.  In the second case it
+ * has to call padata_priority_restore() once it has left.
  *
  * Context: Process context.
- * Return: Whether it had.
+ * Return: Whether it was lent a priority.  The next helper has that as well now.
  */
 bool padata_priority_leave(struct padata_mt_run *run, struct padata_work *pw)
 {
 	bool lent;
 
-	spin_lock(&run->helping_lock);
+	raw_spin_lock(&run->helping_lock);
 	list_del(&pw->helping);
 	lent = pw->lent;
 	if (lent)
 		padata_lend(run);
-	spin_unlock(&run->helping_lock);
+	else
+		sched_setattr_nocheck(current, &padata_normal);
+	raw_spin_unlock(&run->helping_lock);
 
 	return lent;
 }
 
 /**
- * padata_priority_lower - take the lowest priority
+ * padata_priority_restore - the calling task gets a worker's priority back
  *
- * Context: Process context, a helper that nobody can lend anything to now.
+ * Context: Process context, by a helper that has left its job.
  */
-void padata_priority_lower(void)
+void padata_priority_restore(void)
 {
-	sched_setattr_nocheck(current, &padata_lowest);
+	sched_setattr_nocheck(current, &padata_normal);
 }
 
 /**
  * padata_priority_lend - lend the calling task's priority to those who help
- * @run: The job, for which it does nothing any more but wait.
+ * @run: The job.  The task does nothing any more but wait for it.
  *
  * Context: Process context.
  */
 void padata_priority_lend(struct padata_mt_run *run)
 {
 	run->lent = padata_own_priority();
+	run->lent_nice = task_nice(current);
 
-	spin_lock(&run->helping_lock);
-	run->lending = true;
+	raw_spin_lock(&run->helping_lock);
 	padata_lend(run);
-	spin_unlock(&run->helping_lock);
+	raw_spin_unlock(&run->helping_lock);
 }

@@ -20,15 +20,14 @@
  * @chunks: Hands out the job.
  * @caller: On whose behalf it runs: the task that has called padata, or if that
  *	    is a helper of another job, whose behalf that one is on.
- * @callers_cpus: Where the caller may run.
- * @confined: That leaves out CPUs that helpers could use otherwise.
- * @user_helpers: Its helpers are user workers.
+ * @callers_cpus: The CPUs that the caller may use.
  * @memcg: What memory is charged to.
  * @mm: The address space that helpers use, or NULL.
+ * @scopes: The allocation scopes that the caller is in, as PF_MEMALLOC flags.
  * @helping_lock: Protects what concerns priorities, here and in the helpers.
- * @helping: The helpers that have started and not left.
- * @lending: The caller waits, and lends its priority to one of @helping.
- * @lent: That priority.
+ * @helping: The helpers that have begun and not left.
+ * @lent: The priority that the caller lends while it waits.
+ * @lent_nice: In place of that for helpers in the caller's groups: its nice value.
  * @all_left: Completed by the last helper to leave, if that is after the caller.
  *
  * On the stack of padata_do_multithreaded().
@@ -37,73 +36,73 @@ struct padata_mt_run {
 	struct padata_chunks	chunks;
 	struct task_struct	*caller;
 	const struct cpumask	*callers_cpus;
-	bool			confined;
-	bool			user_helpers;
 	struct mem_cgroup	*memcg;
 	struct mm_struct	*mm;
-	spinlock_t		helping_lock;
+	unsigned int		scopes;
+	raw_spinlock_t		helping_lock;
 	struct list_head	helping;
-	bool			lending;
 	struct sched_attr	lent;
+	int			lent_nice;
 	struct completion	all_left;
 };
 
 /**
  * struct padata_work - what it takes to run one helper of a multithreaded job
  * @work: Queued on padata_mt_wq; its function is the helper.
- * @run: What the helper takes part in.
+ * @lock: Settles whether the helper begins or is given up.
+ * @run: What the helper takes part in; NULL when it was given up.  Protected by
+ *	 @lock until the helper has begun.
  * @thread: The helper, as the chunks know it.
- * @node: Where it is meant to run.
- * @cpus: For the helper to work out where it may run.
- * @task: The thread that is the helper.
- * @helping: Among those who help, see there.
+ * @cpu: The CPU that was claimed for it.
+ * @node: The node of that CPU.
+ * @user: It is a user worker, and this work is not one of the pool.
+ * @task: The thread that is the helper; NULL until it has begun.  Protected by
+ *	  @lock.
+ * @helping: Among the helpers of its job that have begun.
  * @lent: It has the caller's priority.
- * @taken: Of a user worker: it has begun, or its caller has given it up.
- *	   Protected by padata_works_lock.
  * @list: Among the free works (protected by padata_works_lock), or among the
  *	  works of one job (used by the thread that runs the job, alone).
  */
 struct padata_work {
 	struct work_struct	work;
+	raw_spinlock_t		lock;
 	struct padata_mt_run	*run;
 	struct padata_thread	thread;
+	int			cpu;
 	int			node;
-	cpumask_var_t		cpus;
+	bool			user;
 	struct task_struct	*task;
 	struct list_head	helping;
 	bool			lent;
-	bool			taken;
 	struct list_head	list;
 };
 
 /*
- * What helpers run on, and the pool of works, one for each possible CPU:
- * kernel/padata.c
+ * What helpers run on, and the pool of works: kernel/padata_mt.c
  */
 
 extern struct workqueue_struct *padata_mt_wq;
 
 unsigned int padata_works_get(struct list_head *works, unsigned int nr_wanted);
 void padata_works_put(struct list_head *works);
-bool padata_work_take(struct padata_work *pw);
-void padata_mt_put_helper(struct padata_work *pw);
-bool padata_mt_help(struct padata_work *pw);
+void padata_mt_help(struct padata_work *pw);
 
 /*
  * How many helpers there may be, and where: kernel/padata_limits.c
  */
 
-/* Of the CPUs of each node, and of all: so many may have a helper.  1 to 100. */
+/* Of the CPUs of each node, and of all: so many may have a helper.  0 to 100. */
 extern unsigned int padata_helpers_percent;
 
 bool padata_limits_init(void);
+const struct cpumask *padata_callers_cpus(void);
 unsigned int padata_place_helpers(struct padata_mt_run *run,
 				  const struct padata_mt_job *job,
 				  struct list_head *works,
+				  unsigned int nr_works,
 				  struct list_head *placed);
-void padata_unplace_helper(int node);
+void padata_unplace_helper(int cpu, int node);
 bool padata_may_help_here(const struct padata_mt_run *run);
-const struct cpumask *padata_helpers_cpus(struct padata_work *pw);
 
 /*
  * At which priority they run: kernel/padata_priority.c
@@ -112,7 +111,7 @@ const struct cpumask *padata_helpers_cpus(struct padata_work *pw);
 void padata_priority_init(struct padata_mt_run *run);
 void padata_priority_help(struct padata_mt_run *run, struct padata_work *pw);
 bool padata_priority_leave(struct padata_mt_run *run, struct padata_work *pw);
-void padata_priority_lower(void);
+void padata_priority_restore(void);
 void padata_priority_lend(struct padata_mt_run *run);
 
 /*
@@ -122,49 +121,15 @@ void padata_priority_lend(struct padata_mt_run *run);
 void padata_memory_get(struct padata_mt_run *run,
 		       const struct padata_mt_job *job);
 void padata_memory_put(struct padata_mt_run *run);
-void padata_memory_help(struct padata_mt_run *run);
-void padata_memory_leave(struct padata_mt_run *run);
+unsigned int padata_memory_help(const struct padata_work *pw);
+void padata_memory_leave(const struct padata_work *pw, unsigned int old_scopes);
 
 /*
  * Helpers that are user workers: kernel/padata_user.c
  */
 
 bool padata_user_wanted(const struct padata_mt_job *job);
-bool padata_user_start(struct padata_work *pw);
-
-/*
- * Whether there are any: kernel/padata_switch.c, kernel/padata_power.c
- */
-
-/**
- * enum padata_switch - what kernel.padata_helpers is set to
- * @PADATA_HELPERS_ON: Jobs have helpers.
- * @PADATA_HELPERS_OFF: They do without.
- * @PADATA_HELPERS_POWER: They do without while the machine saves power.
- */
-enum padata_switch {
-	PADATA_HELPERS_ON,
-	PADATA_HELPERS_OFF,
-	PADATA_HELPERS_POWER,
-};
-
-extern enum padata_switch padata_switch;
-
-bool padata_helpers_on(void);
-
-struct cpufreq_policy;
-
-#ifdef CONFIG_CPU_FREQ
-#if IS_ENABLED(CONFIG_KUNIT)
-bool padata_policy_saves(const struct cpufreq_policy *policy);
-#endif
-bool padata_power_saves(void);
-#else
-static inline bool padata_power_saves(void)
-{
-	return false;
-}
-#endif
+struct padata_work *padata_user_start(const struct padata_work *like);
 
 /*
  * What is counted: kernel/padata_stats.c

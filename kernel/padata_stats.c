@@ -27,8 +27,8 @@ static const char * const padata_stat_names[PADATA_NR_STATS] = {
 DEFINE_PER_CPU(struct padata_stats, padata_stats);
 
 /**
- * padata_stat_read - what a count is
- * @stat: Which.
+ * padata_stat_read - read a count
+ * @stat: Which one.
  *
  * Context: Any.  Jobs that are under way may be counted in part.
  * Return: The count since boot, of all CPUs.

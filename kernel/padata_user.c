@@ -3,27 +3,30 @@
  * padata_user.c - helpers that live where their caller lives
  *
  * The helpers of most jobs are kernel threads, whose CPU time is the system's.
- * What bounds them is the quota of the caller's group, for each job; that says
- * nothing of weights, and nothing of several jobs in one group.
+ * The quota of the caller's group bounds them for each job.  That says nothing
+ * of weights, and nothing of several jobs in one group.
  *
  * A job can ask for helpers that are threads of the caller's process instead, as
- * io_uring and vhost have: then all that holds for the caller holds for them, by
- * construction, in each controller there is.  Kernel threads cannot be attached to
- * the caller's groups in place of that: the unified hierarchy has no such call,
- * and moving a task between groups stops all forks of the system meanwhile.
+ * io_uring and vhost have.  All that holds for the caller then holds for them, by
+ * construction, in each controller there is.  Kernel threads cannot be attached
+ * to the caller's groups in place of that: the unified hierarchy has no such
+ * call, and moving a task between groups stops all forks of the system meanwhile.
  *
- * That costs a clone for each helper, so it is for jobs that run for long.
+ * That costs a clone for each helper, so it is for jobs that run for long.  When
+ * there can be no clone, ordinary helpers take their place: there may be no room
+ * for more threads, or a signal is pending, which fork does not like.
  *
- * vhost_task_create() makes such threads, too, but they have to be waited for, and
- * in a group that is out of quota a thread may not get to its first instruction
- * for long.  So here caller and helper settle by padata_work_take() whether it
- * has begun; if not, what the helper needs is left behind for it.
+ * vhost_task_create() makes such threads, too, but they have to be waited for.  In
+ * a group that is out of quota a thread may not get to its first instruction for
+ * long.  A helper that is given up before that has its work for itself, so that
+ * nobody lacks it.
  */
 
 #include <linux/err.h>
 #include <linux/kernel.h>
 #include <linux/sched.h>
 #include <linux/sched/task.h>
+#include <linux/slab.h>
 
 #include "padata_run.h"
 
@@ -31,14 +34,7 @@ static int padata_user_helper(void *arg)
 {
 	struct padata_work *pw = arg;
 
-	if (padata_work_take(pw)) {
-		padata_priority_lower();
-		set_cpus_allowed_ptr(current, padata_helpers_cpus(pw));
-		padata_mt_help(pw);
-	} else {
-		/* Too late, and so the last to know of it. */
-		padata_mt_put_helper(pw);
-	}
+	padata_mt_help(pw);
 	do_exit(0);
 }
 
@@ -46,41 +42,56 @@ static int padata_user_helper(void *arg)
  * padata_user_wanted - whether the helpers of a job are to be user workers
  * @job: The job.
  *
- * Kernel threads have nothing to pass on: their helpers are like any.
+ * Kernel threads have nothing to pass on.  And a task that is exiting has given up
+ * part of what a clone would take over.  Their helpers are like any.
  *
  * Context: Process context, by the task that has called padata.
  * Return: True if they are.
  */
 bool padata_user_wanted(const struct padata_mt_job *job)
 {
-	return job->as_caller && !(current->flags & PF_KTHREAD);
+	return job->as_caller && !(current->flags & (PF_KTHREAD | PF_EXITING));
 }
 
 /**
  * padata_user_start - start a helper in the process of the calling task
- * @pw: The helper, with its run and node.
+ * @like: A work with the run and the CPU of the helper.
  *
  * Context: Process context, by the task that has called padata.
- * Return: Whether there is one; if not, @pw is as it was.
+ * Return: The work of the helper, which padata_work_free() frees; NULL when there
+ *	   can be none.
  */
-bool padata_user_start(struct padata_work *pw)
+struct padata_work *padata_user_start(const struct padata_work *like)
 {
 	struct kernel_clone_args args = {
 		.flags		= CLONE_FS | CLONE_SIGHAND | CLONE_THREAD |
 				  CLONE_UNTRACED | CLONE_VM,
 		.fn		= padata_user_helper,
-		.fn_arg		= pw,
 		.name		= "padata",
 		.user_worker	= 1,
 		.no_files	= 1,
 	};
 	struct task_struct *task;
+	struct padata_work *pw;
 
-	pw->taken = false;
+	pw = kzalloc(sizeof(*pw), GFP_KERNEL);
+	if (!pw)
+		return NULL;
+	raw_spin_lock_init(&pw->lock);
+	pw->user = true;
+	pw->run = like->run;
+	pw->cpu = like->cpu;
+	pw->node = like->node;
+
+	args.fn_arg = pw;
 	task = copy_process(NULL, 0, pw->node, &args);
-	if (IS_ERR(task))
-		return false;
+	if (IS_ERR(task)) {
+		kfree(pw);
+		return NULL;
+	}
 
+	/* Before it runs, when that takes no more than to say so. */
+	set_cpus_allowed_ptr(task, cpumask_of(pw->cpu));
 	wake_up_new_task(task);
-	return true;
+	return pw;
 }

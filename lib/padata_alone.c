@@ -2,8 +2,8 @@
 /*
  * padata_alone.c - multithreaded jobs that one thread does
  *
- * All of them where there is no CONFIG_PADATA, and elsewhere those that are too
- * small to split or that get no helper.
+ * In a kernel for one CPU these are all jobs.  Elsewhere they are the jobs that
+ * are too small to split, and those that get no helper.
  */
 
 #include <linux/errno.h>
@@ -45,11 +45,12 @@ static const char *padata_mt_ranges_fault(const struct padata_mt_job *job)
 }
 
 /**
- * padata_mt_job_check - see whether a job is one that can be run here
+ * padata_mt_job_check - see whether a job can be run here
  * @job: The job.
  *
- * Atomic context is found out as far as the kernel keeps track of it: interrupts
- * and bottom halves always, spinlocks only with CONFIG_PREEMPT_COUNT.
+ * A job is refused when interrupts or bottom halves are off.  Every kernel can
+ * tell that.  Only some can tell whether a spinlock is held, so might_sleep()
+ * reports that.
  *
  * Context: Any.
  * Return: 0, or -EINVAL.  The first bad job is reported in the log.
@@ -60,8 +61,8 @@ int padata_mt_job_check(const struct padata_mt_job *job)
 
 	if (fault)
 		;
-	else if (in_atomic() || irqs_disabled())
-		fault = "called in atomic context";
+	else if (in_interrupt() || irqs_disabled())
+		fault = "called with interrupts or bottom halves off";
 	else if (!job->thread_fn)
 		fault = "no thread_fn";
 	else if (!job->next_fn && job->size > ULONG_MAX - job->start)
@@ -83,14 +84,14 @@ int padata_mt_job_check(const struct padata_mt_job *job)
 EXPORT_SYMBOL_GPL(padata_mt_job_check);
 
 /**
- * padata_mt_max_chunk - what a chunk of a job is kept to
+ * padata_mt_max_chunk - the most units that a chunk of a job has
  * @job: The job.
  *
- * As min_chunk takes much longer than waking a thread, and so something like a
- * millisecond, a signal is seen after tens of them.
+ * min_chunk takes much longer than waking a thread, so about a millisecond.  A
+ * signal is then seen after some tens of milliseconds.
  *
  * Context: Any.
- * Return: The number of units; rounding to align may add less than that to it.
+ * Return: The number of units.  Rounding may add up to align - 1 to it.
  */
 unsigned long padata_mt_max_chunk(const struct padata_mt_job *job)
 {
@@ -109,7 +110,7 @@ static unsigned long padata_mt_end(const struct padata_mt_job *job,
 			    : start + size;
 }
 
-/* As much of @size units from @start on as a killable job can do in one go. */
+/* How many of @size units from @start on a killable job does in one call. */
 static unsigned long padata_mt_step(const struct padata_mt_job *job,
 				    unsigned long start, unsigned long size)
 {
@@ -122,7 +123,7 @@ static unsigned long padata_mt_step(const struct padata_mt_job *job,
 
 /*
  * In one call, or in several for a killable job.  A call that fails cleans up
- * after itself; what those before it have done is noted in @range.
+ * after itself.  @range notes what the calls before it have done.
  */
 static int padata_mt_do_range_alone(const struct padata_mt_job *job,
 				    struct padata_mt_range *range)
@@ -167,7 +168,7 @@ static int padata_mt_do_ranges_alone(const struct padata_mt_job *job,
 	if (!err || !job->undo_fn)
 		return err;
 
-	/* next_fn goes over the work once, which thread_fn may have changed. */
+	/* Without next_fn, since thread_fn may have changed the work. */
 	for (i = 0; i < begun; i++) {
 		struct padata_mt_range *range = &ranges[i];
 
@@ -179,7 +180,7 @@ static int padata_mt_do_ranges_alone(const struct padata_mt_job *job,
 	return err;
 }
 
-/* What most jobs are: one call, and nothing to undo if it fails. */
+/* Most jobs take one call, and have nothing to undo if it fails. */
 static int padata_mt_do_in_one_call(const struct padata_mt_job *job)
 {
 	unsigned long end = job->start + job->size;
@@ -209,8 +210,8 @@ static noinline int padata_mt_do_as_range_alone(const struct padata_mt_job *job)
  * padata_mt_do_alone - do all of a good job in this thread
  * @job: The job.
  *
- * In one call of thread_fn, or in one for each of its ranges; in more of them if
- * the job is killable.  If one fails, what those before it have done is undone.
+ * Calls thread_fn once, or once for each range; more often if the job is
+ * killable.  If a call fails, what the calls before it have done is undone.
  *
  * Context: Whatever the functions of the job need.
  * Return: 0, what thread_fn returned when it failed, or -EINTR.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * deferred_check.c - see whether deferred struct page init has done it right
+ * deferred_check.c - check what deferred struct page init has done
  *
  * Each struct page is compared with what __init_single_page() makes of it, just
- * before it is handed to the buddy allocator: the last moment at which it is
- * known what it has to be.  When all are done, the zones are compared with
- * memblock, and the free lists with their own counters.
+ * before it is handed to the buddy allocator.  Later nobody knows what it has
+ * to be.  When all are done, the zones are compared with memblock, and the free
+ * lists with their own counters.
  */
 
 #include <linux/align.h>
@@ -23,7 +23,7 @@
 #include "deferred_check.h"
 #include "internal.h"
 
-/* One wrong struct page seldom comes alone. */
+/* If one struct page is wrong, many are: report only the first. */
 #define MAX_REPORTED	4
 
 #define MAX_TRIES	10
@@ -31,7 +31,7 @@
 static atomic_long_t nr_checked __initdata;
 static atomic_t nr_wrong __initdata;
 
-/* Spoil a struct page, so that the check can be seen to fail. */
+/* How many struct pages to spoil, to show that the check finds them. */
 static atomic_t nr_to_spoil __initdata;
 
 static int __init deferred_check_setup(char *str)
@@ -66,10 +66,10 @@ static void __init report_page(unsigned long pfn, const struct page *page,
 
 /**
  * deferred_check_pages - check struct pages
- * @zone: Where they are.
+ * @zone: Their zone.
  * @pfn: The first.
  * @end_pfn: One past the last.
- * @reserved: Whether they are those of reserved pages, or of free ones.
+ * @reserved: True if the pages are reserved, false if they are free.
  *
  * The pages are initialized, and nobody else knows of them yet.
  */
@@ -190,7 +190,7 @@ void __init deferred_check_zone(struct zone *zone, unsigned long first_pfn,
 		found_wrong();
 	}
 
-	/* Firmware may have given back some that memblock has as reserved. */
+	/* More are fine: firmware may have freed pages reserved in memblock. */
 	if (zone_managed_pages(zone) < in_memblock) {
 		pr_warn("node %d zone %s: %lu pages managed, %lu in memblock\n",
 			zone_to_nid(zone), zone->name, zone_managed_pages(zone),
@@ -198,7 +198,7 @@ void __init deferred_check_zone(struct zone *zone, unsigned long first_pfn,
 		found_wrong();
 	}
 
-	/* What a CPU has counted may be on its way to the zone. */
+	/* A CPU may have counts that it has not added to the zone's yet. */
 	do {
 		spin_lock_irqsave(&zone->lock, flags);
 		in_lists = check_free_lists(zone);
@@ -214,7 +214,7 @@ void __init deferred_check_zone(struct zone *zone, unsigned long first_pfn,
 }
 
 /**
- * deferred_check_report - say what the check came to
+ * deferred_check_report - report the result of the check
  */
 void __init deferred_check_report(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * deferred_check.h - see whether deferred struct page init has done it right
+ * deferred_check.h - check what deferred struct page init has done
  */
 #ifndef _MM_DEFERRED_CHECK_H
 #define _MM_DEFERRED_CHECK_H

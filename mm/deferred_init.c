@@ -2,10 +2,10 @@
 /*
  * deferred_init.c - initialize the struct pages that early boot left out
  *
- * Early boot initializes the struct pages of as much memory of each node as it
- * needs itself.  The rest is done here, as soon as there are threads to do it
- * with: in one job for all nodes, so that those who are done with one node can
- * help with the next.
+ * Early boot initializes only as many struct pages of each node as it needs
+ * itself.  The rest is done here, as soon as there are threads to do it.  It is
+ * one job for all nodes, so threads that are done with one node can help with
+ * the next.
  */
 
 #include <linux/align.h>
@@ -37,12 +37,12 @@
 
 /**
  * struct deferred_node - what is left to do on a node
- * @zone: Where it is: only the highest zone of a node is deferred.  NULL for a
- *	  node without memory.
- * @first_pfn: From where on.
- * @nr_left: How many pfns, holes included, no thread is done with.
- * @nr_pages: How many pages it got.
- * @cpus: Where from.
+ * @zone: The zone that it is in: only the highest zone of a node is deferred.
+ *	  NULL for a node without memory.
+ * @first_pfn: The first pfn that is left.
+ * @nr_left: How many pfns, holes included, are not done yet.
+ * @nr_pages: How many pages of it have been initialized.
+ * @cpus: The CPUs that have initialized them.
  */
 struct deferred_node {
 	struct zone		*zone;
@@ -55,7 +55,7 @@ struct deferred_node {
 /**
  * struct deferred_job - the initialization of all nodes
  * @nodes: What is left on each node, by node number.
- * @ranges: Where that is, in the order of pfns.
+ * @ranges: The same as ranges, in the order of pfns.
  * @nr_ranges: How many there are.
  * @start: When it began, in the time of local_clock().
  */
@@ -70,8 +70,8 @@ struct deferred_job {
 static DEFINE_PER_CPU(unsigned long, deferred_pages_done);
 
 /*
- * The free memory in [start, end), a section or a part of one, as long as there
- * is some: [*spfn, *epfn), for a loop that begins with i 0.
+ * Find the next free memory in [start, end), a section or a part of one, and
+ * store it as [*spfn, *epfn).  False when there is none left.  *i starts at 0.
  */
 static bool __init deferred_next_free(u64 *i, struct zone *zone,
 				      unsigned long start, unsigned long end,
@@ -113,7 +113,7 @@ static void __init deferred_init_pages(struct zone *zone, unsigned long pfn,
 	struct page pattern;
 
 	if (fill) {
-		/* Only a section has its number in the flags, if anything. */
+		/* Flags may hold the number of the section: here it is one. */
 		deferred_init_page(&pattern, pfn, zone, reserved);
 		memmap_fill(page, page + (end_pfn - pfn), &pattern);
 	} else {
@@ -134,11 +134,11 @@ static void __init deferred_set_migratetype(unsigned long pfn,
 
 /*
  * Initialize and free the free memory in [start_pfn, end_pfn), a section or a
- * part of one.  Nothing is freed before all is initialized, for the buddy
- * allocator looks at the struct pages of whatever a block could be merged with,
- * and no block is larger than a section.
+ * part of one.  When a block is freed, the buddy allocator looks at the struct
+ * pages of blocks that it could be merged with.  They are in the same section,
+ * as no block is larger than that.  So all is initialized before any is freed.
  *
- * Returns how many pages that were.
+ * Returns the number of pages.
  */
 static unsigned long __init deferred_init_section(struct zone *zone,
 						  unsigned long start_pfn,
@@ -171,8 +171,8 @@ static unsigned long __init deferred_section_end(unsigned long pfn,
 }
 
 /*
- * Clocks that are finer than a jiffy are not available to ktime_get() at this
- * point of the boot, but to the scheduler.
+ * At this point of the boot ktime_get() still counts jiffies.  The scheduler
+ * already has a finer clock.
  */
 static u64 __init deferred_us_since(u64 start)
 {
@@ -185,9 +185,10 @@ static u64 __init deferred_us_since(u64 start)
 static void __init deferred_report_node(const struct deferred_job *job, int nid)
 {
 	const struct deferred_node *node = &job->nodes[nid];
+	u64 us = deferred_us_since(job->start);
 
-	pr_info("node %d deferred pages initialised in %lluus: %lu pages on CPUs %*pbl\n",
-		nid, deferred_us_since(job->start),
+	pr_info("node %d deferred pages initialised in %llums: %lluus, %lu pages on CPUs %*pbl\n",
+		nid, div_u64(us, USEC_PER_MSEC), us,
 		atomic_long_read(&node->nr_pages), cpumask_pr_args(node->cpus));
 }
 
@@ -208,8 +209,9 @@ static void __init deferred_report(const struct deferred_job *job)
 		most = max(most, done);
 	}
 	if (nr_cpus)
-		pr_info("deferred pages initialised in %lluus: %lu pages on %u CPUs, %lu..%lu each\n",
-			us, nr_pages, nr_cpus, fewest, most);
+		pr_info("deferred pages initialised in %llums: %lluus, %lu pages on %u CPUs, %lu..%lu each\n",
+			div_u64(us, USEC_PER_MSEC), us, nr_pages, nr_cpus, fewest,
+			most);
 }
 
 static int __init deferred_node_of(const struct deferred_job *job,
@@ -224,10 +226,10 @@ static int __init deferred_node_of(const struct deferred_job *job,
 
 /*
  * Both ends of a chunk are section boundaries, or ends of its range.  So two
- * chunks share no block that the buddy allocator could merge, and while pages
- * are freed in one no struct page is looked at that another has yet to
- * initialize.  Where two nodes meet inside of a section one is, but whatever is
- * found there is of another zone, with which nothing is merged.
+ * chunks share no block that the buddy allocator could merge.  While it frees
+ * pages of one chunk, it looks at no struct page that another chunk has yet to
+ * initialize.  It does so only where two nodes meet inside of a section.  But
+ * what it finds there is of another zone, and it merges nothing with that.
  */
 static int __init deferred_init_chunk(unsigned long start_pfn,
 				      unsigned long end_pfn, void *arg)
@@ -255,7 +257,7 @@ static int __init deferred_init_chunk(unsigned long start_pfn,
 
 	/*
 	 * Fully ordered, and pairs with itself in the other threads: the last
-	 * one sees what all have noted.
+	 * thread sees what all others have noted.
 	 */
 	if (!atomic_long_sub_return(nr_pfns, &node->nr_left))
 		deferred_report_node(job, nid);
@@ -263,16 +265,16 @@ static int __init deferred_init_chunk(unsigned long start_pfn,
 }
 
 /*
- * How many threads may initialise the memory of one node.  One, unless the
- * architecture knows that its memory takes more.
+ * How many threads may initialise the memory of one node: one for each of its
+ * CPUs, unless the architecture knows better.  A node without CPUs has one.
  */
 unsigned int __init __weak
 deferred_page_init_max_threads(const struct cpumask *node_cpumask)
 {
-	return 1;
+	return max(cpumask_weight(node_cpumask), 1U);
 }
 
-/* In place of what the architecture says; 0 if that is what counts. */
+/* From the command line; 0 to ask the architecture. */
 static unsigned int threads_per_node __initdata;
 
 static int __init deferred_init_threads_setup(char *str)
@@ -285,7 +287,7 @@ static int __init deferred_init_threads_setup(char *str)
 }
 early_param("deferred_init_threads", deferred_init_threads_setup);
 
-/* Each node adds what its memory takes, or what its CPUs can do elsewhere. */
+/* The sum of all nodes: CPUs of a node without memory help other nodes. */
 static int __init deferred_max_threads(void)
 {
 	unsigned int wanted = min(threads_per_node, num_online_cpus());
@@ -304,8 +306,7 @@ static void __init __noreturn deferred_no_memory(void)
 
 /*
  * Take over what is left of a node.  From here on its zone cannot grow any
- * more, so whatever is allocated until pages are freed has to fit into what
- * there is.
+ * more.  Until pages are freed, all allocations have to fit into what there is.
  */
 static void __init deferred_take_node(pg_data_t *pgdat,
 				      struct deferred_node *node)
@@ -327,8 +328,8 @@ static void __init deferred_take_node(pg_data_t *pgdat,
 }
 
 /*
- * Fill in the ranges: what is left of each node, as much as possible in one
- * piece.  A hole makes no new range, only memory of another node does.
+ * Fill in the ranges: what is left of each node, in as few pieces as possible.
+ * Memory of another node begins a new range, a hole does not.
  */
 static void __init deferred_find_ranges(struct deferred_job *job)
 {
@@ -434,11 +435,11 @@ static struct zone *__init deferred_zone_of(unsigned long pfn, int nid)
 
 /**
  * reserve_deferred_pages - initialize struct pages as those of reserved pages
- * @pfn: The first, which is behind the first deferred one of the node.
+ * @pfn: The first, not before the first deferred one of the node.
  * @end_pfn: One past the last.
  * @nid: Their node.
  *
- * A 64th of memory is reserved for the struct pages themselves.
+ * Must be fast: a 64th of memory is reserved for the struct pages themselves.
  *
  * Context: Early boot, before there are threads.
  */
@@ -456,7 +457,7 @@ void __init reserve_deferred_pages(unsigned long pfn, unsigned long end_pfn,
 
 		zone = deferred_zone_of(pfn, nid);
 		if (!zone) {
-			/* In a hole, which memmap_init() has seen to. */
+			/* In a hole: memmap_init() has initialized it. */
 			next_pfn = pfn + 1;
 			continue;
 		}
@@ -468,10 +469,10 @@ void __init reserve_deferred_pages(unsigned long pfn, unsigned long end_pfn,
 
 /*
  * If this zone has deferred pages, initialize whole sections of them until
- * there are as many as an allocation of that order takes.
+ * there are enough for an allocation of that order.
  *
- * Return true when there are more free pages than before, even if not as many
- * as were asked for: let the caller decide whether those are enough.
+ * Return true when there are more free pages than before, even if fewer than
+ * were asked for.  The caller decides whether they are enough.
  */
 bool __init deferred_grow_zone(struct zone *zone, unsigned int order)
 {

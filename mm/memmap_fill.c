@@ -27,7 +27,7 @@ static __always_inline void fill_one(unsigned long *to,
 	unsigned long lru = (unsigned long)(to + LRU_NEXT);
 	unsigned int i;
 
-	/* In order, for the CPU to put whole cache lines together. */
+	/* In order, so that the CPU can combine them to whole cache lines. */
 #pragma GCC unroll 16
 	for (i = 0; i < WORDS_IN(struct page); i++)
 		stream_store(to + i, i == LRU_NEXT || i == LRU_PREV ? lru :
@@ -38,8 +38,8 @@ static __always_inline void fill_one(unsigned long *to,
  * memmap_fill - write struct pages that are all alike
  * @page: The first.
  * @end: One past the last.
- * @pattern: What to make of each, but for its list head lru, which is made an
- *	     empty list.
+ * @pattern: What to write to each.  Only its list head lru differs: it becomes
+ *	     an empty list.
  *
  * Writes with streaming stores, and drains them: on return the struct pages can
  * be handed to anyone.  Reads none of them.
@@ -56,7 +56,7 @@ void __init memmap_fill(struct page *page, const struct page *end,
 
 	BUILD_BUG_ON(sizeof(struct page) % sizeof(unsigned long));
 
-	/* In registers: for all the compiler knows, @pattern is written to. */
+	/* In registers: for all gcc knows, the stores change @pattern. */
 #pragma GCC unroll 16
 	for (i = 0; i < WORDS_IN(struct page); i++)
 		word[i] = ((const unsigned long *)pattern)[i];

@@ -14,8 +14,8 @@
  *	their addresses, and fill whole cache lines.
  * @value: What to write.
  *
- * This CPU sees the word at once, as after any store.  What order others see it
- * in is not defined until stream_drain().
+ * This CPU sees the word at once, as after any store.  Other CPUs may see such
+ * words in any order until stream_drain().
  */
 static inline void stream_store(unsigned long *to, unsigned long value)
 {
@@ -23,9 +23,9 @@ static inline void stream_store(unsigned long *to, unsigned long value)
 }
 
 /**
- * stream_drain - let the streaming stores of this CPU be like any others
+ * stream_drain - order the streaming stores of this CPU
  *
- * All that were made before are ordered before all stores that follow, so that
+ * All streaming stores before this are ordered before all stores after it.  So
  * what was written can be handed to others in the usual ways.
  */
 static inline void stream_drain(void)

@@ -52,7 +52,6 @@
  * @min_chunk: As in struct padata_mt_job.
  * @threads: Its max_threads.
  * @ranges: Into how many ranges of equal size to divide it, or 0.
- * @spread: Its spread_nodes.
  * @killable: Its killable.
  * @as_caller: Its as_caller.
  * @direct: Call the thread function for all of the job, without padata.
@@ -69,7 +68,6 @@ struct padata_bench_setup {
 	unsigned long	min_chunk;
 	unsigned long	threads;
 	unsigned long	ranges;
-	unsigned long	spread;
 	unsigned long	killable;
 	unsigned long	as_caller;
 	unsigned long	direct;
@@ -112,7 +110,6 @@ static const struct padata_bench_word padata_bench_words[] = {
 	PADATA_BENCH_WORD(min_chunk, 0, ULONG_MAX),
 	PADATA_BENCH_WORD(threads, 0, INT_MAX),
 	PADATA_BENCH_WORD(ranges, 0, 1024),
-	PADATA_BENCH_WORD(spread, 0, 1),
 	PADATA_BENCH_WORD(killable, 0, 1),
 	PADATA_BENCH_WORD(as_caller, 0, 1),
 	PADATA_BENCH_WORD(direct, 0, 1),
@@ -309,7 +306,6 @@ static int padata_bench_one_job(struct padata_bench_run *run,
 			     .align = setup->align,
 			     .min_chunk = setup->min_chunk,
 			     .max_threads = setup->threads,
-			     .spread_nodes = setup->spread,
 			     .killable = setup->killable,
 			     .as_caller = setup->as_caller,
 			     .ranges = ranges,

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit tests of what helpers of a multithreaded job take on of their caller, and
- * give back.
+ * KUnit tests of what helpers of a multithreaded job take over from their
+ * caller, and give back.
  *
- * Where two threads have to meet, they wait until they do; the limits are there
- * for bugs only.
+ * If threads have to meet, they wait until they do.  The time limits are for
+ * bugs only.
  */
 
 #include <kunit/test.h>
+#include <linux/array_size.h>
 #include <linux/atomic.h>
 #include <linux/compiler.h>
 #include <linux/cpumask.h>
@@ -16,12 +17,14 @@
 #include <linux/limits.h>
 #include <linux/memcontrol.h>
 #include <linux/mman.h>
+#include <linux/mutex.h>
 #include <linux/padata.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/prio.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <uapi/linux/sched/types.h>
 
@@ -31,7 +34,7 @@
 /* Only a lost helper ever takes this long. */
 #define LOST_HELPER_MS	60000
 
-/* Each of them is in one chunk at a time, at which all of them meet. */
+/* Each does one chunk, and waits in it until all threads are in theirs. */
 #define NR_HELPERS	2
 
 static bool come_true(atomic_t *counter, int value)
@@ -53,14 +56,14 @@ static unsigned int nr_usable_cpus(void)
 
 /**
  * struct loan - a job with as many chunks as threads
- * @caller: Who leaves its chunk when all have begun, and then waits.
+ * @caller: It leaves its chunk when all have begun, and then waits.
  * @nr_begun: Threads in their chunk.
- * @nr_favoured: Helpers that did not begin at the lowest priority.
+ * @nr_favoured: Helpers that did not begin as SCHED_IDLE.
  * @nr_lent: Helpers that have the caller's priority at the moment.
- * @nr_twice: Helpers that had it while another had.
+ * @nr_twice: Helpers that got it while another one had it.
  * @nr_served: Helpers that have had it.
- * @policy: The policy of the last.
- * @rt_priority: And its priority.
+ * @policy: The policy of the last of these.
+ * @rt_priority: The real-time priority of the last of these.
  * @nr_lost: Threads that waited in vain.
  */
 struct loan {
@@ -77,7 +80,8 @@ struct loan {
 
 static bool has_callers_priority(const struct loan *loan)
 {
-	return READ_ONCE(current->prio) == READ_ONCE(loan->caller->prio);
+	return READ_ONCE(current->policy) != SCHED_IDLE &&
+	       READ_ONCE(current->prio) == READ_ONCE(loan->caller->prio);
 }
 
 static int need_a_loan(unsigned long start, unsigned long end, void *arg)
@@ -85,7 +89,7 @@ static int need_a_loan(unsigned long start, unsigned long end, void *arg)
 	struct loan *loan = arg;
 	unsigned int ms;
 
-	if (current != loan->caller && task_nice(current) != MAX_NICE)
+	if (current != loan->caller && current->policy != SCHED_IDLE)
 		atomic_inc(&loan->nr_favoured);
 	atomic_inc(&loan->nr_begun);
 	if (!come_true(&loan->nr_begun, NR_HELPERS + 1))
@@ -117,8 +121,7 @@ static void run_with_loan(struct kunit *test, struct loan *loan)
 			     .fn_arg = loan,
 			     .size = NR_HELPERS + 1,
 			     .align = 1,
-			     .max_threads = NR_HELPERS + 1,
-			     .spread_nodes = true);
+			     .max_threads = NR_HELPERS + 1);
 
 	*loan = (struct loan){ .caller = current };
 	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), 0);
@@ -130,7 +133,7 @@ static void run_with_loan(struct kunit *test, struct loan *loan)
 
 /*
  * Each helper stays in its chunk until it has the caller's priority, so the job
- * ends only if all get it, one after the other; and begins at the lowest, so what
+ * ends only if all get it, one after the other.  Each begins as SCHED_IDLE, so what
  * the job before has lent was given back.
  */
 static void helpers_priority(struct kunit *test)
@@ -173,7 +176,7 @@ static void helpers_realtime_priority(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, loan.policy, SCHED_NORMAL);
 }
 
-/* What each thread does in turn, after all have begun. */
+/* What the threads of a job find out of their memory, after all have begun. */
 struct memory_check {
 	struct task_struct	*caller;
 	atomic_t		nr_begun;
@@ -225,7 +228,6 @@ static void run_memory_check(struct kunit *test, struct memory_check *check,
 			     .size = NR_HELPERS + 1,
 			     .align = 1,
 			     .max_threads = NR_HELPERS + 1,
-			     .spread_nodes = true,
 			     .use_mm = use_mm);
 
 	check->caller = current;
@@ -235,8 +237,8 @@ static void run_memory_check(struct kunit *test, struct memory_check *check,
 }
 
 /*
- * The tests are run by a kernel thread, which charges to nobody in particular,
- * until it says so.
+ * A kernel thread runs the tests.  It charges to nobody in particular, until it
+ * names a cgroup.
  */
 static void helpers_charge_the_caller(struct kunit *test)
 {
@@ -256,6 +258,91 @@ static void helpers_charge_the_caller(struct kunit *test)
 	set_active_memcg(root_mem_cgroup);
 	run_memory_check(test, &check, check_memcg, false);
 	set_active_memcg(NULL);
+}
+
+/* Which scopes a thread is in. */
+struct scopes {
+	struct memory_check	check;
+	unsigned int		wanted;
+};
+
+#define ALL_SCOPES	(PF_MEMALLOC | PF_MEMALLOC_NOFS | PF_MEMALLOC_NOIO | \
+			 PF_MEMALLOC_PIN)
+
+static int check_scopes(unsigned long start, unsigned long end, void *arg)
+{
+	struct scopes *scopes = container_of(arg, struct scopes, check);
+
+	all_begin(&scopes->check);
+	if ((current->flags & ALL_SCOPES) != scopes->wanted)
+		atomic_inc(&scopes->check.nr_wrong);
+	return 0;
+}
+
+/* With each scope, and then without: a worker must not keep it. */
+static void helpers_are_in_the_callers_scopes(struct kunit *test)
+{
+	static const unsigned int all[] = {
+		PF_MEMALLOC, PF_MEMALLOC_NOFS, PF_MEMALLOC_NOIO, PF_MEMALLOC_PIN,
+	};
+	struct scopes scopes = { };
+	unsigned int i;
+
+	if (nr_usable_cpus() < NR_HELPERS + 1)
+		kunit_skip(test, "needs %d CPUs that helpers may use",
+			   NR_HELPERS + 1);
+
+	for (i = 0; i < ARRAY_SIZE(all); i++) {
+		unsigned int old = memalloc_flags_save(all[i]);
+
+		scopes.wanted = all[i];
+		run_memory_check(test, &scopes.check, check_scopes, false);
+		memalloc_flags_restore(old);
+
+		scopes.wanted = 0;
+		run_memory_check(test, &scopes.check, check_scopes, false);
+	}
+}
+
+static int allocate(unsigned long start, unsigned long end, void *arg)
+{
+	all_begin(arg);
+	kfree(kmalloc(64, GFP_KERNEL));
+	return 0;
+}
+
+/*
+ * The caller holds a lock that reclaim takes, and so must not wait for reclaim.
+ * If a helper could enter it, lockdep would say so on the console.
+ */
+static void helpers_do_not_reclaim_for_a_caller_that_must_not(struct kunit *test)
+{
+	static DEFINE_MUTEX(taken_in_reclaim);
+	struct memory_check check = { .caller = current };
+	unsigned int old;
+	/* Its own, for what lockdep learns of it must not hold for others. */
+	DEFINE_PADATA_MT_JOB(job,
+			     .thread_fn = allocate,
+			     .fn_arg = &check,
+			     .size = NR_HELPERS + 1,
+			     .align = 1,
+			     .max_threads = NR_HELPERS + 1);
+
+	if (nr_usable_cpus() < NR_HELPERS + 1)
+		kunit_skip(test, "needs %d CPUs that helpers may use",
+			   NR_HELPERS + 1);
+
+	fs_reclaim_acquire(GFP_KERNEL);
+	mutex_lock(&taken_in_reclaim);
+	mutex_unlock(&taken_in_reclaim);
+	fs_reclaim_release(GFP_KERNEL);
+
+	old = memalloc_nofs_save();
+	mutex_lock(&taken_in_reclaim);
+	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), 0);
+	mutex_unlock(&taken_in_reclaim);
+	memalloc_nofs_restore(old);
+	KUNIT_EXPECT_EQ(test, atomic_read(&check.nr_wrong), 0);
 }
 
 static void helpers_use_the_callers_mm(struct kunit *test)
@@ -294,14 +381,8 @@ struct process {
 static int check_process(unsigned long start, unsigned long end, void *arg)
 {
 	struct process *process = arg;
-	/* The caller may lend its own right now. */
-	int nice = data_race(task_nice(current));
-
 	atomic_add(end - start, &process->nr_units);
 	if (!same_thread_group(current, process->caller))
-		atomic_inc(&process->nr_wrong);
-	if (current != process->caller && nice != MAX_NICE &&
-	    nice != task_nice(process->caller))
 		atomic_inc(&process->nr_wrong);
 	if (!process->all_meet)
 		return 0;
@@ -321,7 +402,6 @@ static int run_as_process(void *arg)
 			     .size = process->all_meet ? NR_HELPERS + 1 : 1000,
 			     .align = 1,
 			     .max_threads = NR_HELPERS + 1,
-			     .spread_nodes = true,
 			     .as_caller = true);
 	unsigned int i;
 
@@ -340,11 +420,11 @@ static void run_process(struct kunit *test, struct process *process)
 {
 	pid_t pid;
 
-	/* Else it would be gone before it can be waited for. */
+	/* Otherwise the process would be gone before it can be waited for. */
 	kernel_sigaction(SIGCHLD, SIG_DFL);
 	pid = user_mode_thread(run_as_process, process, SIGCHLD);
 	KUNIT_EXPECT_GT(test, pid, 0);
-	/* Until its helpers have ended, too. */
+	/* Its helpers have ended, too, when this returns. */
 	if (pid > 0)
 		kernel_wait(pid, NULL);
 	kernel_sigaction(SIGCHLD, SIG_IGN);
@@ -352,7 +432,7 @@ static void run_process(struct kunit *test, struct process *process)
 	KUNIT_EXPECT_EQ(test, atomic_read(&process->nr_wrong), 0);
 }
 
-/* Threads of the caller's process, which start, help, and leave it. */
+/* Helpers are threads of the caller's process: they start, help, and end. */
 static void helpers_as_caller(struct kunit *test)
 {
 	struct process process = { .nr_jobs = 20, .all_meet = true };
@@ -363,25 +443,34 @@ static void helpers_as_caller(struct kunit *test)
 	run_process(test, &process);
 }
 
+static unsigned int nr_free_works(void)
+{
+	LIST_HEAD(works);
+	unsigned int nr = padata_works_get(&works, UINT_MAX);
+
+	padata_works_put(&works);
+	return nr;
+}
+
 /*
- * So small that many of the helpers come too late: what they were to use has to
- * find its way back all the same.
+ * The jobs are so small that many helpers come too late.  The works of these
+ * have to come back to the pool all the same.
  */
 static void helpers_as_caller_that_are_late(struct kunit *test)
 {
 	struct process process = { .nr_jobs = 500 };
-	LIST_HEAD(works);
+	unsigned int nr_works = nr_free_works();
 
 	run_process(test, &process);
-	KUNIT_EXPECT_EQ(test, padata_works_get(&works, UINT_MAX),
-			num_possible_cpus());
-	padata_works_put(&works);
+	KUNIT_EXPECT_EQ(test, nr_free_works(), nr_works);
 }
 
 static struct kunit_case padata_helpers_cases[] = {
 	KUNIT_CASE(helpers_priority),
 	KUNIT_CASE(helpers_realtime_priority),
 	KUNIT_CASE(helpers_charge_the_caller),
+	KUNIT_CASE(helpers_are_in_the_callers_scopes),
+	KUNIT_CASE(helpers_do_not_reclaim_for_a_caller_that_must_not),
 	KUNIT_CASE(helpers_use_the_callers_mm),
 	KUNIT_CASE(helpers_as_caller),
 	KUNIT_CASE(helpers_as_caller_that_are_late),

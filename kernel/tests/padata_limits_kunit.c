@@ -2,16 +2,18 @@
 /*
  * KUnit tests of how many helpers a multithreaded job gets, and where.
  *
- * Mostly of what is decided, for that does not depend on which helper starts
- * when.
+ * Most of them look at what is decided.  That does not depend on when a helper
+ * starts.
  */
 
 #include <kunit/test.h>
 #include <linux/completion.h>
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
+#include <linux/errno.h>
 #include <linux/jiffies.h>
 #include <linux/limits.h>
+#include <linux/math.h>
 #include <linux/nodemask.h>
 #include <linux/padata.h>
 #include <linux/sched.h>
@@ -24,7 +26,7 @@
 /* Only a lost helper ever takes this long. */
 #define LOST_HELPER	(60 * HZ)
 
-/* A job that has room for helpers kept for it, as if it were running. */
+/* A job that has claimed CPUs for its helpers, as if it were running. */
 struct placed {
 	struct padata_mt_run	run;
 	struct list_head	works;
@@ -37,13 +39,15 @@ static void place(struct placed *placed, const struct padata_mt_job *job,
 		  unsigned int nr_wanted)
 {
 	struct padata_work *pw;
+	unsigned int nr_works;
 	LIST_HEAD(unplaced);
 
 	INIT_LIST_HEAD(&placed->works);
 	memset(placed->nr_on_node, 0, sizeof(placed->nr_on_node));
+	placed->run.callers_cpus = padata_callers_cpus();
 
-	padata_works_get(&unplaced, nr_wanted);
-	placed->nr = padata_place_helpers(&placed->run, job, &unplaced,
+	nr_works = padata_works_get(&unplaced, nr_wanted);
+	placed->nr = padata_place_helpers(&placed->run, job, &unplaced, nr_works,
 					  &placed->works);
 	padata_works_put(&unplaced);
 
@@ -61,7 +65,7 @@ static void unplace(struct placed *placed)
 	struct padata_work *pw;
 
 	list_for_each_entry(pw, &placed->works, list)
-		padata_unplace_helper(pw->node);
+		padata_unplace_helper(pw->cpu, pw->node);
 	padata_works_put(&placed->works);
 }
 
@@ -69,9 +73,10 @@ static const struct padata_mt_job near_job = {
 	.max_threads	= INT_MAX,
 };
 
+/* Where its ranges are does not matter: helpers go to all nodes. */
 static const struct padata_mt_job spread_job = {
 	.max_threads	= INT_MAX,
-	.spread_nodes	= true,
+	.nr_ranges	= 1,
 };
 
 /* CPUs that helpers may use; the tests run on one of them. */
@@ -98,7 +103,7 @@ static struct placed *alloc_placed(struct kunit *test)
 	return placed;
 }
 
-/* With the test on one CPU, so that it is clear where the caller is. */
+/* Keep the test on one CPU, so that it knows where the caller is. */
 static int pin_to_a_cpu(struct cpumask *old)
 {
 	int cpu = cpumask_any_and(wq_unbound_cpus(), cpu_online_mask);
@@ -117,14 +122,13 @@ static void limits_as_many_as_cpus(struct kunit *test)
 	for (spread = 0; spread < 2; spread++) {
 		place(placed, spread ? &spread_job : &near_job, UINT_MAX);
 		KUNIT_EXPECT_EQ(test, placed->nr, nr_usable_cpus() - 1);
-		KUNIT_EXPECT_FALSE(test, placed->run.confined);
 		for_each_online_node(node)
 			KUNIT_EXPECT_LE(test, placed->nr_on_node[node],
 					nr_usable_on(node));
 		unplace(placed);
 	}
 
-	/* As few as are wanted. */
+	/* No more than are wanted. */
 	for (max = 0; max < nr_usable_cpus(); max++) {
 		place(placed, &spread_job, max);
 		KUNIT_EXPECT_EQ(test, placed->nr, max);
@@ -132,7 +136,28 @@ static void limits_as_many_as_cpus(struct kunit *test)
 	}
 }
 
-/* What is near is used up first; ones that spread take turns. */
+/*
+ * Whether so many helpers of so many are placed on a node, once in a long time: a
+ * CPU that has something else to do at the moment is left out.
+ */
+static bool places_on_node(struct placed *placed, int node, unsigned int nr_wanted,
+			   unsigned int nr_there)
+{
+	unsigned long until = jiffies + LOST_HELPER;
+	bool placed_there;
+
+	do {
+		place(placed, &near_job, nr_wanted);
+		placed_there = placed->nr == nr_wanted &&
+			       placed->nr_on_node[node] == nr_there;
+		unplace(placed);
+		if (!placed_there)
+			cond_resched();
+	} while (!placed_there && time_before(jiffies, until));
+	return placed_there;
+}
+
+/* A job uses up near CPUs first.  A job with ranges uses those of all nodes. */
 static void limits_nodes(struct kunit *test)
 {
 	struct placed *placed = alloc_placed(test);
@@ -143,15 +168,12 @@ static void limits_nodes(struct kunit *test)
 
 	migrate_disable();
 	here = numa_node_id();
-	if (nr_usable_on(here) > 1) {
-		place(placed, &near_job, nr_usable_on(here) - 1);
-		KUNIT_EXPECT_EQ(test, placed->nr_on_node[here], placed->nr);
-		unplace(placed);
-	}
-	place(placed, &near_job, nr_usable_on(here));
-	KUNIT_EXPECT_EQ(test, placed->nr_on_node[here], nr_usable_on(here) - 1);
-	KUNIT_EXPECT_EQ(test, placed->nr, nr_usable_on(here));
-	unplace(placed);
+	if (nr_usable_on(here) > 1)
+		KUNIT_EXPECT_TRUE(test, places_on_node(placed, here,
+						       nr_usable_on(here) - 1,
+						       nr_usable_on(here) - 1));
+	KUNIT_EXPECT_TRUE(test, places_on_node(placed, here, nr_usable_on(here),
+					       nr_usable_on(here) - 1));
 
 	place(placed, &spread_job, num_node_state(N_CPU) - 1);
 	KUNIT_EXPECT_NE(test, placed->first_node, here);
@@ -161,14 +183,14 @@ static void limits_nodes(struct kunit *test)
 	migrate_enable();
 }
 
-/* Helpers that others have are not there to be had. */
+/* A CPU that has a helper of one job gets none of another job. */
 static void limits_are_shared(struct kunit *test)
 {
 	struct placed *first = alloc_placed(test), *second = alloc_placed(test);
 
 	place(first, &spread_job, UINT_MAX);
 	place(second, &spread_job, UINT_MAX);
-	/* Each leaves out the CPU that it is on, and that may have changed. */
+	/* Each leaves out the CPU that the test is on, and the test may have moved. */
 	KUNIT_EXPECT_LE(test, second->nr, 1);
 	KUNIT_EXPECT_LE(test, first->nr + second->nr, nr_usable_cpus());
 	unplace(second);
@@ -185,17 +207,17 @@ static void limits_percent(struct kunit *test)
 	struct placed *placed = alloc_placed(test);
 	int node;
 
-	for (percent = 1; percent <= 100; percent++) {
+	for (percent = 0; percent <= 100; percent++) {
 		padata_helpers_percent = percent;
 		place(placed, &spread_job, UINT_MAX);
 		KUNIT_EXPECT_LE(test, placed->nr,
-				max(nr_usable_cpus() * percent / 100, 1U));
-		if (nr_usable_cpus() > 1)
+				DIV_ROUND_UP(nr_usable_cpus() * percent, 100));
+		if (percent && nr_usable_cpus() > 1)
 			KUNIT_EXPECT_GE(test, placed->nr, 1);
 		for_each_online_node(node)
 			KUNIT_EXPECT_LE(test, placed->nr_on_node[node],
-					max(nr_usable_on(node) * percent / 100,
-					    1U));
+					DIV_ROUND_UP(nr_usable_on(node) * percent,
+						     100));
 		unplace(placed);
 	}
 	padata_helpers_percent = old;
@@ -239,7 +261,7 @@ static void place_in_work(struct work_struct *work)
 	unplace(pw->placed);
 }
 
-/* A work on a CPU's own workqueue is there for no reason of its own. */
+/* A per-CPU worker is bound to its CPU, but its job may use all CPUs. */
 static void limits_per_cpu_threads_are_free(struct kunit *test)
 {
 	struct placing_work work = { .placed = alloc_placed(test) };
@@ -250,7 +272,6 @@ static void limits_per_cpu_threads_are_free(struct kunit *test)
 	flush_work(&work.work);
 	destroy_work_on_stack(&work.work);
 	KUNIT_EXPECT_EQ(test, work.placed->nr, nr_usable_cpus() - 1);
-	KUNIT_EXPECT_FALSE(test, work.placed->run.confined);
 }
 
 struct whereabouts {
@@ -262,7 +283,7 @@ struct whereabouts {
 	atomic_t		nr_missed;
 };
 
-/* The first two chunks are for two threads, each of which is then seen. */
+/* Threads wait for each other in their first chunk, so each of them is seen. */
 static int note_cpu(unsigned long start, unsigned long end, void *arg)
 {
 	struct whereabouts *whereabouts = arg;
@@ -280,7 +301,127 @@ static int note_cpu(unsigned long start, unsigned long end, void *arg)
 	return 0;
 }
 
-/* Helpers stay where the caller may be, and do come there. */
+struct failing {
+	struct placed		*placed;
+	atomic_t		nr_there;
+	struct completion	all_there;
+	atomic_t		nr_missed;
+	unsigned int		nr_during_undo;
+};
+
+/* One chunk fails, when each thread is in one. */
+static int fail_together(unsigned long start, unsigned long end, void *arg)
+{
+	struct failing *failing = arg;
+
+	if (atomic_inc_return(&failing->nr_there) == nr_usable_cpus())
+		complete_all(&failing->all_there);
+	if (!wait_for_completion_timeout(&failing->all_there, LOST_HELPER))
+		atomic_inc(&failing->nr_missed);
+	return start ? 0 : -EDOM;
+}
+
+static void place_during_undo(unsigned long start, unsigned long end, void *arg)
+{
+	struct failing *failing = arg;
+
+	place(failing->placed, &spread_job, UINT_MAX);
+	failing->nr_during_undo = failing->placed->nr;
+	unplace(failing->placed);
+}
+
+/* An undo may take long, and needs no helpers: others can have them. */
+static void limits_nothing_is_kept_for_undo(struct kunit *test)
+{
+	struct failing failing = { .placed = alloc_placed(test) };
+	DEFINE_PADATA_MT_JOB(job,
+			     .thread_fn = fail_together,
+			     .undo_fn = place_during_undo,
+			     .fn_arg = &failing,
+			     .size = 1000,
+			     .align = 1,
+			     .max_threads = INT_MAX);
+
+	if (nr_usable_cpus() < 2)
+		kunit_skip(test, "needs 2 CPUs that helpers may use");
+	init_completion(&failing.all_there);
+
+	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), -EDOM);
+	KUNIT_EXPECT_EQ(test, atomic_read(&failing.nr_missed), 0);
+	KUNIT_EXPECT_EQ(test, failing.nr_during_undo, nr_usable_cpus() - 1);
+}
+
+struct narrowing {
+	struct task_struct	*caller;
+	struct cpumask		*only;
+	atomic_t		nr_there;
+	atomic_t		narrowed;
+	atomic_t		nr_outside;
+	atomic_t		nr_missed;
+};
+
+/*
+ * When all threads have begun, the caller takes all CPUs but one from itself.
+ * A chunk that begins after that must begin on that CPU.
+ */
+static int narrow_then_note(unsigned long start, unsigned long end, void *arg)
+{
+	struct narrowing *narrowing = arg;
+	unsigned long until = jiffies + LOST_HELPER;
+
+	if (atomic_read(&narrowing->narrowed)) {
+		if (!cpumask_test_cpu(raw_smp_processor_id(), narrowing->only))
+			atomic_inc(&narrowing->nr_outside);
+		return 0;
+	}
+
+	atomic_inc(&narrowing->nr_there);
+	while (atomic_read(&narrowing->nr_there) < nr_usable_cpus()) {
+		if (time_after(jiffies, until)) {
+			atomic_inc(&narrowing->nr_missed);
+			break;
+		}
+		schedule_timeout_uninterruptible(1);
+	}
+	if (current == narrowing->caller) {
+		set_cpus_allowed_ptr(current, narrowing->only);
+		atomic_set(&narrowing->narrowed, 1);
+	}
+	while (!atomic_read(&narrowing->narrowed))
+		schedule_timeout_uninterruptible(1);
+	return 0;
+}
+
+/* Helpers leave a CPU that is taken from their caller while the job runs. */
+static void limits_callers_cpus_are_narrowed(struct kunit *test)
+{
+	struct narrowing narrowing = { .caller = current };
+	cpumask_var_t old, only;
+	DEFINE_PADATA_MT_JOB(job,
+			     .thread_fn = narrow_then_note,
+			     .fn_arg = &narrowing,
+			     .size = 10000,
+			     .align = 1,
+			     .max_threads = INT_MAX);
+
+	if (nr_usable_cpus() < 2)
+		kunit_skip(test, "needs 2 CPUs that helpers may use");
+	KUNIT_ASSERT_TRUE(test, zalloc_cpumask_var(&old, GFP_KERNEL));
+	KUNIT_ASSERT_TRUE(test, zalloc_cpumask_var(&only, GFP_KERNEL));
+	cpumask_copy(old, &current->cpus_mask);
+	cpumask_set_cpu(cpumask_any_and(wq_unbound_cpus(), cpu_online_mask), only);
+	narrowing.only = only;
+
+	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&narrowing.nr_missed), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&narrowing.nr_outside), 0);
+
+	set_cpus_allowed_ptr(current, old);
+	free_cpumask_var(only);
+	free_cpumask_var(old);
+}
+
+/* Helpers use the CPUs that the caller may use, and no others. */
 static void limits_callers_cpus(struct kunit *test)
 {
 	struct whereabouts whereabouts = { .nr_wanted = 2 };
@@ -293,8 +434,7 @@ static void limits_callers_cpus(struct kunit *test)
 			     .fn_arg = &whereabouts,
 			     .size = 1000,
 			     .align = 1,
-			     .max_threads = INT_MAX,
-			     .spread_nodes = true);
+			     .max_threads = INT_MAX);
 
 	if (nr_usable_cpus() < 3)
 		kunit_skip(test, "needs 3 CPUs that helpers may use");
@@ -303,7 +443,7 @@ static void limits_callers_cpus(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, zalloc_cpumask_var(&whereabouts.cpus, GFP_KERNEL));
 	spin_lock_init(&whereabouts.lock);
 
-	/* One CPU: nobody to help. */
+	/* One CPU: no helper. */
 	first = pin_to_a_cpu(old);
 	place(placed, &spread_job, UINT_MAX);
 	KUNIT_EXPECT_EQ(test, placed->nr, 0);
@@ -328,7 +468,7 @@ static void limits_callers_cpus(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, atomic_read(&whereabouts.nr_missed), 0);
 
-	/* Workers that were confined are free again. */
+	/* Afterwards there are helpers everywhere again. */
 	set_cpus_allowed_ptr(current, old);
 	whereabouts.nr_wanted = nr_usable_cpus();
 	atomic_set(&whereabouts.nr_there, 0);
@@ -349,6 +489,8 @@ static struct kunit_case padata_limits_cases[] = {
 	KUNIT_CASE(limits_hotplug),
 	KUNIT_CASE(limits_per_cpu_threads_are_free),
 	KUNIT_CASE(limits_callers_cpus),
+	KUNIT_CASE(limits_callers_cpus_are_narrowed),
+	KUNIT_CASE(limits_nothing_is_kept_for_undo),
 	{}
 };
 

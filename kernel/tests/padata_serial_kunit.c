@@ -6,14 +6,17 @@
 
 #include <crypto/aead.h>
 #include <kunit/test.h>
+#include <linux/bottom_half.h>
 #include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/crypto.h>
 #include <linux/delay.h>
 #include <linux/jiffies.h>
+#include <linux/minmax.h>
 #include <linux/padata.h>
 #include <linux/random.h>
 #include <linux/scatterlist.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/sprintf.h>
@@ -27,6 +30,7 @@
 struct stream {
 	struct padata_instance	*instance;
 	struct padata_shell	*shell;
+	struct task_struct	*submitter;
 	struct completion	all_out;
 	atomic_t		processed[NR_OBJECTS];
 	unsigned int		out[NR_OBJECTS];
@@ -48,7 +52,10 @@ static void stream_parallel(struct padata_priv *padata)
 	struct stream_object *object = container_of(padata, struct stream_object,
 						    padata);
 
-	cpumask_set_cpu(smp_processor_id(), &object->stream->parallel_cpus);
+	/* With many in flight the thread that brings them in does some. */
+	if (current != object->stream->submitter)
+		cpumask_set_cpu(smp_processor_id(),
+				&object->stream->parallel_cpus);
 	atomic_inc(&object->stream->processed[object->nr]);
 	udelay(object->usecs);
 	padata_do_serial(padata);
@@ -99,6 +106,7 @@ static void stream_run(struct kunit *test, struct stream *stream,
 {
 	unsigned int i;
 
+	stream->submitter = current;
 	stream->nr_in = NR_OBJECTS;
 	for (i = 0; i < NR_OBJECTS; i++) {
 		struct stream_object *object = &stream->object[i];
@@ -133,7 +141,7 @@ static void padata_serial_order(struct kunit *test)
 	stream_free(stream);
 }
 
-/* Objects that take unlike long overtake each other, and are put right. */
+/* Objects that overtake each other come out in order again. */
 static void padata_serial_order_uneven(struct kunit *test)
 {
 	struct stream *stream = stream_alloc(test);
@@ -157,6 +165,86 @@ static void padata_serial_cpumask(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, cpumask_subset(&stream->parallel_cpus, one_cpu));
 	free_cpumask_var(one_cpu);
 	stream_free(stream);
+}
+
+/* So many that whoever lets them pile up is found out. */
+#define NR_FLOOD	100000
+#define FLOOD_AT_ONCE	1000
+
+struct flood {
+	atomic_t		in_flight;
+	int			most_in_flight;
+	atomic_t		nr_out;
+	struct completion	all_out;
+	struct flood_object {
+		struct padata_priv	padata;
+		struct flood		*flood;
+	} object[];
+};
+
+static void flood_parallel(struct padata_priv *padata)
+{
+	struct flood *flood = container_of(padata, struct flood_object,
+					   padata)->flood;
+
+	udelay(5);
+	atomic_dec(&flood->in_flight);
+	padata_do_serial(padata);
+}
+
+static void flood_serial(struct padata_priv *padata)
+{
+	struct flood *flood = container_of(padata, struct flood_object,
+					   padata)->flood;
+
+	if (atomic_inc_return(&flood->nr_out) == NR_FLOOD)
+		complete(&flood->all_out);
+}
+
+static void flood_in(struct kunit *test, struct stream *stream,
+		     struct flood_object *object, struct flood *flood)
+{
+	int cb_cpu = stream->cb_cpu;
+
+	object->flood = flood;
+	object->padata.parallel = flood_parallel;
+	object->padata.serial = flood_serial;
+	flood->most_in_flight = max(flood->most_in_flight,
+				    atomic_inc_return(&flood->in_flight));
+	KUNIT_EXPECT_EQ(test, padata_do_parallel(stream->shell, &object->padata,
+						 &cb_cpu), 0);
+}
+
+/*
+ * A network card brings in objects faster than they are processed.  Those that
+ * wait for a worker take memory, so there are no more of them than CPUs.
+ */
+static void padata_serial_is_bounded(struct kunit *test)
+{
+	struct stream *stream = stream_alloc(test);
+	struct flood *flood = kvzalloc(struct_size(flood, object, NR_FLOOD),
+				       GFP_KERNEL);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, flood);
+	init_completion(&flood->all_out);
+	for (i = 0; i < NR_FLOOD; i++) {
+		if (i % FLOOD_AT_ONCE == 0)
+			local_bh_disable();
+		flood_in(test, stream, &flood->object[i], flood);
+		if (i % FLOOD_AT_ONCE == FLOOD_AT_ONCE - 1) {
+			local_bh_enable();
+			cond_resched();
+		}
+	}
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&flood->all_out,
+							  LOST_OBJECT), 0);
+
+	/* The last is the one that is about to be processed here. */
+	KUNIT_EXPECT_LE(test, flood->most_in_flight, num_possible_cpus() + 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&flood->nr_out), NR_FLOOD);
+	stream_free(stream);
+	kvfree(flood);
 }
 
 #if IS_ENABLED(CONFIG_CRYPTO_PCRYPT)
@@ -264,8 +352,8 @@ static void cipher_run(struct kunit *test, struct cipher *cipher, bool encrypt)
 }
 
 /*
- * The one user of serialized jobs in the kernel, over a cipher that everybody
- * uses: the same text as without pcrypt, in the order sent, and back again.
+ * pcrypt is the one user of serialized jobs in the kernel.  With it a cipher
+ * must give the same text as without it, in the same order, and decrypt it.
  */
 static void padata_serial_pcrypt(struct kunit *test)
 {
@@ -304,7 +392,7 @@ static void padata_serial_pcrypt(struct kunit *test)
 		KUNIT_EXPECT_MEMEQ(test, parallel->request[i].buf, text,
 				   text_size);
 
-	/* Without this the comparison above could pass on doing nothing. */
+	/* Without this the comparison above could pass although nothing was done. */
 	KUNIT_EXPECT_EQ(test, atomic_read(&parallel->nr_done), NR_REQUESTS);
 	KUNIT_EXPECT_MEMNEQ(test, plain->request[0].buf, text, text_size);
 
@@ -325,6 +413,7 @@ static struct kunit_case padata_serial_cases[] = {
 	KUNIT_CASE(padata_serial_order),
 	KUNIT_CASE(padata_serial_order_uneven),
 	KUNIT_CASE(padata_serial_cpumask),
+	KUNIT_CASE_SLOW(padata_serial_is_bounded),
 	KUNIT_CASE(padata_serial_pcrypt),
 	{}
 };

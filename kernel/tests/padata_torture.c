@@ -4,15 +4,16 @@
  *
  * Many threads run jobs at once, while CPUs come and go.  All that makes up a
  * job is random: its kind, size, cuts and threads, which of its units fail and
- * how, and which of them sleep or run a job of their own.  After each job every
- * single unit is looked at: done once, or undone, or cleaned up by the chunk
- * that failed.
+ * how, and which of them sleep or run a job of their own.  After each job the
+ * test looks at every unit: it has to be done once, or undone, or cleaned up by
+ * the chunk that failed.
  *
- * What is noted about units is neither atomic nor protected by a lock.  That is
- * on purpose: padata promises that a unit is one thread's as long as its chunk
- * runs, and the caller's after the job, so there is nothing for KCSAN to find.
+ * The notes on units are neither atomic nor protected by a lock, on purpose.
+ * Padata promises that a unit belongs to one thread while its chunk runs, and
+ * to the caller after the job.  If that is so, KCSAN has nothing to report.
  *
- * Job number N of a seed is the same each time, though not who does what of it.
+ * Job number N of a seed is the same each time.  Which thread does which chunk
+ * is not.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -44,7 +45,7 @@
 #include <linux/string.h>
 #include <linux/sysfs.h>
 
-/* A module is there to run; what is built in waits to be told. */
+/* A module runs jobs when it is loaded, built-in code only when told to. */
 static unsigned long jobs =
 	IS_MODULE(CONFIG_PADATA_TORTURE_TEST) ? 100000 : 0;
 module_param(jobs, ulong, 0444);
@@ -76,7 +77,7 @@ MODULE_PARM_DESC(deadlock, "First wait for a job with its lock held, for lockdep
 #define MAX_FAILURES	8
 #define MAX_SLEEPS	8
 
-/* More would only say again what is wrong. */
+/* More complaints would say the same again. */
 #define MAX_COMPLAINTS	20
 
 /**
@@ -89,8 +90,8 @@ MODULE_PARM_DESC(deadlock, "First wait for a job with its lock held, for lockdep
  * @undone: How many times it was undone.
  * @chunk_size: The units of the chunk that begins here, or 0 if none does.
  * @chunk_error: What that chunk returned.
- * @chunk_turn: Of all chunks of the job, which one it was.
- * @chunk_thread: Who did it.
+ * @chunk_turn: How many chunks of the job began before that chunk.
+ * @chunk_thread: The thread that did that chunk.
  */
 struct torture_unit {
 	short			error;
@@ -141,21 +142,20 @@ static const char * const torture_kind_names[TORTURE_KINDS] = {
  * @kind: How its units are found.
  * @nested: Whether it is part of a unit of another job.
  * @number: Its own, or that of the job it is part of.
- * @rnd: Where all that is random about it comes from.
+ * @rnd: Its source of random numbers.
  * @base: Where unit 0 is on a number line.
- * @items: What is on the list, and its head after that; NULL for a nested job.
- * @places: Where among @items each unit is, and the head.
+ * @items: The entries of the list, and then its head; NULL for a nested job.
+ * @places: Where in @items each unit is, and the head.
  * @nr_units: Units from the first to the last of the job.
- * @spans: What is to be done of them, in ascending order.
+ * @spans: The units that are to be done, in ascending order.
  * @nr_spans: How many spans there are.
  * @ranges: The spans, as padata takes them.
  * @align: As in struct padata_mt_job.
  * @min_chunk: As in struct padata_mt_job.
  * @max_threads: As in struct padata_mt_job.
- * @spread_nodes: As in struct padata_mt_job.
  * @killable: As in struct padata_mt_job.
  * @undoes: Whether there is an undo_fn.
- * @caller: Who runs the job.
+ * @caller: The thread that runs the job.
  * @in_next_fn: Threads that are moving a position on: never more than one.
  * @passed: How far a position in each span has been moved.
  * @undone_to: Where the last call of undo_fn ended.
@@ -177,7 +177,6 @@ struct torture_job {
 	unsigned long		align;
 	unsigned long		min_chunk;
 	int			max_threads;
-	bool			spread_nodes;
 	bool			killable;
 	bool			undoes;
 	struct task_struct	*caller;
@@ -227,7 +226,7 @@ static atomic_long_t torture_failed;
 static atomic_long_t torture_undone;
 static atomic_long_t torture_offlined;
 
-/* What must not be. */
+/* Faults that were found. */
 static atomic_long_t torture_units_lost;
 static atomic_long_t torture_units_twice;
 static atomic_long_t torture_units_not_undone;
@@ -236,7 +235,7 @@ static atomic_t torture_complaints;
 
 /* ---- saying what is wrong ------------------------------------------------ */
 
-/* Count one more of what must not be, and describe the first few. */
+/* Count one more fault, and describe the first few. */
 static __printf(3, 4)
 void torture_complain(const struct torture_job *job, atomic_long_t *count,
 		      const char *format, ...)
@@ -333,7 +332,7 @@ static bool torture_chunk_is_good(const struct torture_job *job,
 
 	if (!span)
 		return false;
-	/* So that a signal is soon seen; rounding may add to it. */
+	/* A signal has to be seen soon.  Rounding to align can make chunks longer. */
 	if (job->killable && end - begin >= longest + job->align)
 		return false;
 	if (begin != span->begin && ((job->base + begin) & mask))
@@ -368,7 +367,7 @@ static int torture_thread_fn(unsigned long start, unsigned long stop, void *arg)
 		torture_wrong(job, "a chunk of units %u to %u", begin, end);
 		return 0;
 	}
-	/* Relaxed: it must not order what padata has to. */
+	/* Relaxed: to order what threads do is for padata, not for this test. */
 	chunk->chunk_turn = atomic_fetch_inc_relaxed(&job->next_turn);
 	chunk->chunk_size = end - begin;
 	chunk->chunk_thread = current;
@@ -488,7 +487,7 @@ static int torture_random_node(struct torture_job *job)
 	return NUMA_NO_NODE;
 }
 
-/* Leaves gaps, which nobody may touch, and ranges without a unit. */
+/* Leaves gaps that no thread may touch, and makes ranges without a unit. */
 static void torture_plan_spans(struct torture_job *job)
 {
 	unsigned int i, at = 0;
@@ -532,8 +531,8 @@ static void torture_plan_units(struct torture_job *job)
 			-1 - torture_upto(job, MAX_ERRNO - 1);
 
 	/*
-	 * Helpers have the lowest priority: they come while all others sleep, or
-	 * not at all.
+	 * Helpers are SCHED_IDLE: on a busy CPU they run only while all others
+	 * sleep.
 	 */
 	times = torture_one_in(job, 2) ? torture_upto(job, MAX_SLEEPS) : 0;
 	for (i = 0; i < times; i++)
@@ -542,7 +541,7 @@ static void torture_plan_units(struct torture_job *job)
 		job->units[torture_upto(job, last)].nests = true;
 }
 
-/* All about @job that is random, from the seed and its number alone. */
+/* Choose all that is random about @job, by the seed and its number alone. */
 static void torture_plan(struct torture_job *job, unsigned int max_units)
 {
 	job->nr_units = torture_random_size(job, max_units);
@@ -550,7 +549,6 @@ static void torture_plan(struct torture_job *job, unsigned int max_units)
 	job->min_chunk = torture_upto(job, torture_one_in(job, 8) ? max_units
 								  : 16);
 	job->max_threads = 1 + torture_upto(job, 2 * nr_cpu_ids - 1);
-	job->spread_nodes = torture_one_in(job, 2);
 	job->killable = torture_one_in(job, 2);
 	job->undoes = !torture_one_in(job, 4);
 
@@ -683,7 +681,6 @@ static int torture_do(const struct padata_mt_job *defined,
 	filled.align = job->align;
 	filled.min_chunk = job->min_chunk;
 	filled.max_threads = job->max_threads;
-	filled.spread_nodes = job->spread_nodes;
 	filled.killable = job->killable;
 	if (job->undoes)
 		filled.undo_fn = torture_undo_fn;
@@ -700,8 +697,8 @@ static int torture_do(const struct padata_mt_job *defined,
 }
 
 /*
- * The two below define a job each, since lockdep tells jobs apart by where they
- * are defined: none may wait for another of its own kind.
+ * Lockdep tells jobs apart by their definition.  These two functions have one
+ * each, so that it sees an outer job wait for a nested one.
  */
 static int torture_do_outer(struct torture_job *job)
 {
@@ -733,7 +730,7 @@ static void torture_run(struct torture_job *job, unsigned int max_units)
 	torture_count(job, error);
 }
 
-/* Run a small job as part of @unit of @job, in whatever thread that is. */
+/* Run a small job as part of @unit of @job, in the thread that does @unit. */
 static void torture_nest(const struct torture_job *job, unsigned int unit)
 {
 	struct torture_nested *nested = kzalloc(sizeof(*nested), GFP_KERNEL);
@@ -751,7 +748,7 @@ static void torture_nest(const struct torture_job *job, unsigned int unit)
 	kfree(nested);
 }
 
-/* Put the items on the list by their units, while their places are shuffled. */
+/* Link the items in the order of their units, from shuffled places. */
 static void torture_link_items(struct torture_caller *caller)
 {
 	struct torture_item *head = &caller->items[MAX_UNITS];
@@ -867,7 +864,7 @@ static int torture_caller_fn(void *unused)
 	return 0;
 }
 
-/* One of those online that can be taken offline, or nr_cpu_ids. */
+/* A CPU that can be taken offline, or nr_cpu_ids when there is none. */
 static unsigned int torture_cpu_to_offline(void)
 {
 	unsigned int cpu, first = get_random_u32_below(nr_cpu_ids);
@@ -879,7 +876,7 @@ static unsigned int torture_cpu_to_offline(void)
 	return nr_cpu_ids;
 }
 
-/* Wait until the next change; false when there is to be none. */
+/* Wait until the next change.  False when there will be none. */
 static bool torture_hotplug_wait(void)
 {
 	set_current_state(TASK_INTERRUPTIBLE);
@@ -941,8 +938,9 @@ static void torture_lock_in_job(bool lock)
 }
 
 /*
- * What the first job takes is held while the second is waited for.  It does not
- * take it this time, so nothing hangs, but one day both would.
+ * The first job takes the mutex.  The second runs while its caller holds the
+ * mutex.  It does not take the mutex this time, so nothing hangs.  For lockdep
+ * it is the same job, and its caller could wait for ever.
  */
 static void torture_deadlock(void)
 {
@@ -977,7 +975,7 @@ static void torture_stop(void)
 {
 	unsigned int i;
 
-	/* Callers wake the last one. */
+	/* The callers wake the hotplug thread, which is the last. */
 	for (i = 0; i < torture_nr_tasks; i++)
 		kthread_stop_put(torture_tasks[i]);
 	kfree(torture_tasks);

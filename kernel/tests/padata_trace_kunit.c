@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit tests of what multithreaded jobs tell of themselves.
+ * KUnit tests of what multithreaded jobs report.
  *
  * Other jobs may be traced at the same time, so only what belongs to the job of
  * the test is counted.
@@ -121,8 +121,7 @@ static void run_traced(struct kunit *test, struct traced *traced,
 			     .fn_arg = traced,
 			     .size = NR_UNITS,
 			     .align = 1,
-			     .max_threads = max_threads,
-			     .spread_nodes = true);
+			     .max_threads = max_threads);
 	bool fails = fail_unit < NR_UNITS;
 	int err;
 
@@ -172,7 +171,7 @@ static void trace_events(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, traced);
 
 	for (i = 0; i < 20; i++) {
-		/* Alone, where all of it is one chunk. */
+		/* Without helpers all of the job is one chunk. */
 		run_traced(test, traced, NR_UNITS, 1);
 		KUNIT_EXPECT_EQ(test, traced->nr_helpers, 0);
 		KUNIT_EXPECT_EQ(test, atomic_read(&traced->nr_chunks), 1);
@@ -196,7 +195,7 @@ static void read_stats(u64 *counts)
 		counts[i] = padata_stat_read(i);
 }
 
-/* For as long as it takes to be seen: some clocks are slow to move on. */
+/* Until there is CPU time to be counted: some clocks are coarse. */
 static int burn_cpu_time(unsigned long start, unsigned long end, void *arg)
 {
 	u64 began = task_sched_runtime(current);
@@ -216,8 +215,7 @@ static void count_job(struct kunit *test, u64 *counts, struct traced *traced,
 			     .size = NR_UNITS,
 			     .align = 1,
 			     .min_chunk = NR_UNITS / 10,
-			     .max_threads = max_threads,
-			     .spread_nodes = true);
+			     .max_threads = max_threads);
 	u64 before[PADATA_NR_STATS];
 	unsigned int i;
 
@@ -232,7 +230,7 @@ static void count_job(struct kunit *test, u64 *counts, struct traced *traced,
 	KUNIT_EXPECT_EQ(test, counts[PADATA_JOBS_FAILED], fail_unit < NR_UNITS);
 }
 
-/* No other job may run while this one does. */
+/* No other job may run meanwhile, as the counts are those of all jobs. */
 static void trace_stats(struct kunit *test)
 {
 	struct traced *traced = kunit_kzalloc(test, sizeof(*traced), GFP_KERNEL);

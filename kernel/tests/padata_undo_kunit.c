@@ -2,8 +2,8 @@
 /*
  * KUnit tests of what multithreaded jobs undo when they fail.
  *
- * The state of each unit is plain, as that of real work is: padata has to see
- * to it that what the helpers did is visible to undo_fn.
+ * The state of a unit is neither atomic nor locked, as in real work.  So these
+ * tests fail if undo_fn does not see what the helpers did.
  */
 
 #include <kunit/test.h>
@@ -26,12 +26,12 @@ enum unit_state { UNTOUCHED, DONE, UNDONE };
 
 /**
  * struct work - the work of a job
- * @caller: Who runs it, and alone may undo.
+ * @caller: The thread that runs the job.  No other thread may undo.
  * @size: How many units it has.
  * @nr_ranges: 0 for a job without ranges.
  * @ranges: What the units are divided into, in order.
  * @undone_upto: Where the last run that was undone ends.
- * @nr_wrong: What went wrong.
+ * @nr_wrong: How many things went wrong.
  * @bad: The units that make their chunk fail.
  * @state: What has become of each unit.
  */
@@ -150,7 +150,7 @@ static struct padata_mt_job make_job(struct work *work)
 	};
 }
 
-/* How many of @nr random jobs came to something else than they should. */
+/* Returns how many of @nr random jobs had a wrong result. */
 static unsigned int run_random_jobs(struct work *work, unsigned int nr)
 {
 	unsigned int i, nr_failures = 0;
@@ -182,7 +182,7 @@ static void padata_undo_random_jobs(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, run_random_jobs(work, 3000), 0);
 }
 
-/* Whoever runs an inner job is the one to undo it. */
+/* Any thread may run an inner job, and that thread undoes it. */
 static void undo_inner_units(unsigned long start, unsigned long end, void *arg)
 {
 	struct work *work = arg;
@@ -210,7 +210,7 @@ static int run_inner_job(unsigned long start, unsigned long end, void *arg)
 	return padata_do_multithreaded(&job);
 }
 
-/* An inner job undoes itself, and the outer one what other inner ones did. */
+/* An inner job that fails undoes itself.  The outer job undoes the others. */
 static void padata_undo_nested_jobs(struct kunit *test)
 {
 	struct work *work = kunit_kzalloc(test, sizeof(*work), GFP_KERNEL);
@@ -231,11 +231,11 @@ static void padata_undo_nested_jobs(struct kunit *test)
 }
 
 /*
- * The same units on a list, in an order unlike that of their addresses.
+ * The same units on a list.  Their order is not that of their addresses.
  */
 
 #define NR_ENTRIES	(MAX_UNITS + 1)
-/* Has no factor in common with it. */
+/* Has no factor in common with NR_ENTRIES. */
 #define ENTRY_STEP	1000
 
 struct entry {
@@ -285,7 +285,7 @@ static void undo_entries(unsigned long start, unsigned long end, void *arg)
 		   arg);
 }
 
-/* No entry more than once, and each of a job that has done all. */
+/* No entry is passed twice, and a job that does not fail passes each. */
 static bool passed_right(struct entry *entries, unsigned long size, int err)
 {
 	unsigned long unit;
@@ -377,7 +377,7 @@ static void padata_undo_killed_jobs(struct kunit *test)
 
 		err = padata_do_multithreaded(&job);
 		flush_signals(current);
-		/* A job that was finished before it could be seen stays so. */
+		/* A job that ends before it sees the signal does not fail. */
 		if (err)
 			KUNIT_EXPECT_EQ(test, err, -EINTR);
 		KUNIT_EXPECT_TRUE(test, left_right(work, err));
@@ -389,7 +389,7 @@ static void padata_undo_killed_jobs(struct kunit *test)
 	}
 	disallow_signal(SIGKILL);
 
-	/* Else the signal is none, and the above has shown nothing. */
+	/* Otherwise no job saw the signal, and the above has shown nothing. */
 	KUNIT_EXPECT_GT(test, nr_killed, 500);
 	KUNIT_EXPECT_GT(test, nr_alone, 100);
 }

@@ -19,7 +19,7 @@ GUEST = {"nodes": "2:4G, 2:4G", "append": "kunit.enable=1", "timeout": "400"}
 SUITES = {
 	"baseline": ("padata_serial",),
 	"series": ("padata_serial", "padata_mt", "padata_undo", "padata_limits",
-		   "padata_helpers", "padata_power", "padata_trace"),
+		   "padata_helpers", "padata_trace"),
 	"series-up": ("padata_undo",),
 }
 

@@ -15,4 +15,6 @@ static inline unsigned int cfs_quota_cpus(struct task_struct *p)
 }
 #endif
 
+int cfs_root_nice(void);
+
 #endif /* _LINUX_SCHED_BANDWIDTH_H */

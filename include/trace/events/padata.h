@@ -10,8 +10,8 @@
 
 /**
  * padata_mt_begin - a multithreaded job begins
- * @job: The job, which is known by its thread_fn and its caller.
- * @size: All of its units.
+ * @job: The job.  Its thread_fn and its caller tell which one it is.
+ * @size: How many units it has.
  * @nr_helpers: How many helpers it gets; 0 for a job that its caller does alone.
  */
 TRACE_EVENT(padata_mt_begin,
@@ -42,7 +42,7 @@ TRACE_EVENT(padata_mt_begin,
 /**
  * padata_mt_end - a multithreaded job has ended, and all threads have left it
  * @job: The job.
- * @err: What its caller gets.
+ * @err: The result that its caller gets.
  */
 TRACE_EVENT(padata_mt_end,
 
@@ -67,11 +67,11 @@ TRACE_EVENT(padata_mt_end,
 );
 
 /**
- * padata_mt_chunk - a thread has been through a chunk
+ * padata_mt_chunk - a thread is done with a chunk
  * @job: The job.
  * @start: The first unit of the chunk, or its position.
  * @end: One past the last.
- * @err: What thread_fn returned, or -EINTR if it was not called any more.
+ * @err: What thread_fn returned, or -EINTR if it was not called after a signal.
  */
 TRACE_EVENT(padata_mt_chunk,
 

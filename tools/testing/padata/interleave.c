@@ -3,11 +3,11 @@
  * interleave.c - hand out the chunks of small jobs in every possible order
  *
  * The threads are contexts of one thread, which switches between them at each
- * atomic operation.  A job is run again and again, until each order in which
- * its threads can get there has been had.
+ * atomic operation.  A job is run again and again, until its threads have done
+ * these operations in every possible order.
  *
- * That is every order there is on a machine where all CPUs agree on it; what
- * weaker machines do to the work is for the threads under ThreadSanitizer.
+ * These are all orders of a machine on which all CPUs agree on the order.  For
+ * weaker machines there are the threads under ThreadSanitizer.
  */
 
 #include <errno.h>
@@ -30,9 +30,9 @@
 #define UNIT_ERROR(unit)	(-1000 - (int)(unit))
 
 /**
- * struct step - a choice of who goes on
- * @choice: Which one, of those that can.
- * @nr_choices: How many those are.
+ * struct step - a choice of the thread that goes on
+ * @choice: Which one, of those that can go on.
+ * @nr_choices: How many can go on.
  */
 struct step {
 	unsigned int	choice;
@@ -43,13 +43,13 @@ struct thread {
 	ucontext_t	context;
 	struct padata_thread engine;	/* what the engine knows of it */
 	bool		finished;
-	bool		failed;		/* the chunk that it is at */
+	bool		failed;		/* its present chunk has failed */
 	bool		undisturbed;
 	const struct mutex *waits_for;
 	unsigned char	stack[STACK_SIZE];
 };
 
-/* The order of the present run, of which the first steps are given. */
+/* The order of the present run.  Its first steps are given. */
 static struct step steps[MAX_STEPS];
 static unsigned int nr_steps;
 
@@ -64,7 +64,7 @@ static bool leave_at_once;		/* when there is nothing to take */
 static unsigned int done[MAX_UNITS];
 static unsigned int nr_gone_over;	/* units that next_fn has passed */
 static bool in_next;
-static bool stopped;			/* a thread is through with its error */
+static bool stopped;			/* a thread is back with an error */
 static int first_error;
 static unsigned int nr_left, nr_last;
 static unsigned int undone[MAX_UNITS];
@@ -78,7 +78,7 @@ void schedule_point(void)
 		swapcontext(&running->context, &scheduler);
 }
 
-/* Until then it is no choice, so that each order has an end. */
+/* The thread is no choice until it is free, so that each order has an end. */
 void wait_for_lock(const struct mutex *lock)
 {
 	running->waits_for = lock;
@@ -97,7 +97,7 @@ static int do_taken_units(unsigned long start, unsigned long end)
 {
 	unsigned long unit;
 
-	/* However long this takes, the others may do before the next point. */
+	/* No schedule point: others may as well run before the next one. */
 	for (unit = start; unit < end; unit++) {
 		if (bad_units & 1U << unit) {
 			running->failed = true;
@@ -115,7 +115,7 @@ static int do_units(unsigned long start, unsigned long end, void *arg)
 	return do_taken_units(start, end);
 }
 
-/* A list in an order unlike its addresses, with one past the last unit. */
+/* A list, not in the order of its positions, with one past the last unit. */
 static const unsigned long positions[MAX_UNITS + 1] = { 30, 10, 50, 20, 40 };
 
 static unsigned long unit_at(unsigned long position)
@@ -196,7 +196,7 @@ static void thread_main(void)
 	setcontext(&scheduler);
 }
 
-/* Takes a turn like the others, and so is somewhere in each order. */
+/* A thread with one step, so the signal comes at every point of some order. */
 static void kill_caller(void)
 {
 	schedule_point();
@@ -211,7 +211,7 @@ static void switch_to(struct thread *thread)
 	swapcontext(&scheduler, &thread->context);
 	running = NULL;
 
-	/* One operation at a time, so the first is seen before a second. */
+	/* It has done one operation, so this sees the first error of all. */
 	if (!first_error)
 		first_error = chunks.first_error.counter;
 }
@@ -229,7 +229,7 @@ static void start_thread(struct thread *thread, void (*thread_fn)(void))
 	thread->context.uc_link = NULL;
 	makecontext(&thread->context, thread_fn, 0);
 
-	/* To its first operation: no other thread cares when that is. */
+	/* Runs up to its first operation, which affects no other thread. */
 	switch_to(thread);
 }
 
@@ -287,12 +287,12 @@ static void run_once(const struct padata_mt_job *job, unsigned int nr_threads)
 		start_thread(&threads[nr_threads++], kill_caller);
 	while ((thread = choose_thread(nr_threads, depth++)))
 		switch_to(thread);
-	/* With a broken engine there may be no end to the failed chunks. */
+	/* With a broken engine the list of failed chunks may have no end. */
 	if (!check_has_failed())
 		padata_chunks_undo(&chunks);
 }
 
-/* False when the last order has been had. */
+/* False after the last order. */
 static bool next_order(void)
 {
 	while (nr_steps) {
@@ -348,7 +348,7 @@ static void expect_gone_over_once(unsigned int nr_units)
 		fail("next_fn has passed %u units of %u", nr_gone_over, nr_units);
 }
 
-/* All that was done after an error, in as few runs as can be; else nothing. */
+/* After an error all that was done, in as few runs as can be; else nothing. */
 static void expect_undone(const struct padata_mt_job *job,
 			  unsigned int nr_units)
 {
@@ -390,7 +390,7 @@ static void run_orders_of(const struct padata_mt_job *job,
 	    nr_orders);
 }
 
-/* In chunks of one unit each, with each choice of those that are bad. */
+/* In chunks of one unit each, with every choice of bad units. */
 static void run_all_orders(unsigned int nr_threads, unsigned int nr_chunks)
 {
 	const struct padata_mt_job job = {
@@ -473,7 +473,7 @@ static void three_threads_leave(void)
 	run_all_orders(3, 1);
 }
 
-/* Leaving has nothing to do with taking: without its orders more chunks fit. */
+/* Without the orders of leaving, which change nothing here: for more chunks. */
 static void two_threads_take(void)
 {
 	leave_at_once = true;

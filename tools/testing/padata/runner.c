@@ -2,11 +2,11 @@
 /*
  * runner.c - run a job in threads, as padata_do_multithreaded() does
  *
- * For ThreadSanitizer to see what the engine orders, nothing else may order
- * what a helper does before what the caller does afterwards.  So the helpers
- * are never joined, they get their work through semaphores that only the caller
- * posts, threads meet at counters that order nothing, and only the last thread
- * to leave tells the caller.
+ * ThreadSanitizer has to see what the engine orders.  So nothing else may order
+ * what a helper does before what the caller does afterwards.  The helpers are
+ * never joined.  They get their work through semaphores that only the caller
+ * posts.  Threads meet at counters that order nothing.  Only the last thread to
+ * leave tells the caller.
  */
 
 #include <errno.h>
@@ -34,7 +34,8 @@
 /**
  * struct helper - a thread that takes part in the jobs of the caller
  * @wake: Posted by the caller when there may be work.
- * @work: What to take part in; taken by the helper, or back by the caller.
+ * @work: What to take part in.  The helper takes it, or the caller takes it
+ *	  back.
  * @number: From 1; the caller would be 0.
  */
 struct helper {
@@ -67,10 +68,10 @@ static __thread struct thread self;
 
 static struct helper helpers[MAX_THREADS - 1];
 
-/* Not on the caller's stack: a post is not over when the wait for it is. */
+/* Not on the caller's stack: sem_post() may end later than the sem_wait(). */
 static sem_t all_left;
 
-/* Who is next to leave.  Written after leaving, so not part of the trial. */
+/* Whose turn it is to leave.  Written after leaving, so not in the trial. */
 static unsigned int turn_to_leave;
 
 static unsigned int random_bits(void)
@@ -95,7 +96,7 @@ unsigned long random_upto(unsigned long max)
 
 static void wait_a_little(unsigned int tries)
 {
-	/* Yielding alone may come straight back, for as long as a time slice */
+	/* Until a time slice is over, sched_yield() may return at once. */
 	if (tries % 64)
 		sched_yield();
 	else
@@ -147,14 +148,14 @@ void schedule_point(void)
 
 	switch (random_bits() >> 8 & 63) {
 	case 0:
-		/* As long as a timer takes: others do many chunks. */
+		/* Takes as long as a timer, so others do many chunks. */
 		usleep(0);
 		break;
 	case 1 ... 8:
 		sched_yield();
 		break;
 	case 9 ... 24:
-		/* About as long as an atomic takes, so that they collide. */
+		/* Takes about as long as an atomic, so that they collide. */
 		spins = random_bits() >> 8 & 255;
 		for (i = 0; i < spins; i++)
 			barrier();
@@ -213,7 +214,7 @@ int do_chunk(unsigned long start, unsigned long end, void *arg)
 	struct chunk *chunk = note_chunk(trial, start, end);
 	unsigned int i;
 
-	/* Else a hand-out that never ends would keep at it. */
+	/* So that a hand-out without an end is ended here. */
 	if (self.nr_chunks >= MAX_CHUNKS)
 		return fail_chunk(chunk, -EOVERFLOW);
 
@@ -239,7 +240,7 @@ static void undo_units(unsigned long start, unsigned long end, void *arg)
 		trial->undos[trial->nr_undos] = (struct chunk){ start, end };
 	trial->nr_undos++;
 
-	/* Plain, like what the threads did. */
+	/* Not atomic, like what the threads did. */
 	if (trial->job.size > MAX_UNITS)
 		return;
 	for (unit = start - trial->job.start;
@@ -261,7 +262,7 @@ struct entry {
 	unsigned long	index;
 };
 
-/* In an order unlike that of their addresses: the factors have none in common */
+/* Not in the order of addresses: these have no common factor. */
 #define NR_ENTRIES	(MAX_UNITS + 1)
 #define ENTRY_STEP	1000
 
@@ -381,7 +382,7 @@ static void work_on(struct trial *trial)
 
 static bool leave(struct trial *trial, unsigned int turn)
 {
-	/* After the leave the trial may be the next one. */
+	/* After the leave the trial may already be used for the next job. */
 	bool in_turn = trial->leave_in_turn;
 	bool last;
 
@@ -447,10 +448,10 @@ struct trial *new_trial(const struct padata_mt_job *job,
 {
 	static struct trial trial;
 
-	/* Only now, so that it is the results that are first seen to race. */
+	/* Not earlier, so that the results are the first to be seen to race. */
 	free(trial.engine);
 
-	/* All but the long arrays, of which only the used part matters. */
+	/* Of the long arrays only the part that is used has to be cleared. */
 	memset(&trial, 0, offsetof(struct trial, chunks));
 	memset(trial.done, 0, min_t(unsigned long, job->size, MAX_UNITS));
 	memset(trial.undone, 0, min_t(unsigned long, job->size, MAX_UNITS));
@@ -478,7 +479,7 @@ void divide_at_random(struct trial *trial)
 		range->size = i + 1 < trial->nr_ranges ? random_upto(left)
 						       : left;
 		range->node = (int)random_upto(NR_NODES) - 1;
-		/* Whatever a job before has left there. */
+		/* An earlier job may have left anything there. */
 		range->handed_out.counter = (long)random_upto(ULONG_MAX);
 		start += range->size;
 		left -= range->size;
@@ -504,7 +505,7 @@ static int begin_trial(struct trial *trial)
 	if (err || !trial->job.size)
 		return err;
 
-	/* From the heap, so that use after the job is seen. */
+	/* From the heap, so that sanitizers see a use after the job. */
 	trial->engine = malloc(sizeof(*trial->engine));
 	if (!trial->engine)
 		abort();

@@ -32,36 +32,36 @@ struct chunk {
 };
 
 /**
- * struct trial - a job, how to run it, and what came of it
+ * struct trial - a job, how to run it, and its results
  * @job: The job, with all its functions and fn_arg, as if it had no ranges.
- * @ranges: What its units are divided into, in order, if anything.
+ * @ranges: The ranges that its units are divided into, in order, if any.
  * @nr_ranges: How many there are.
  * @nr_threads: How many threads take part, the caller included.
  *
- * @nr_held_back: So many helpers never start, and have to be taken back.
- * @start_together: No thread takes a chunk before all are there.
- * @meet_in_take: No thread takes its first chunk before all have looked for it.
+ * @nr_held_back: How many helpers never start, and have to be taken back.
+ * @start_together: No thread takes a chunk before all have started.
+ * @meet_in_take: No thread takes a first chunk before all have read the cursor.
  * @leave_in_turn: The threads leave one after the other.
- * @callers_turn: How many leave before the caller.
+ * @callers_turn: How many helpers leave before the caller.
  * @on_list: The units, MAX_UNITS at most, are the entries of a list.
- * @kill_at_chunk: In so many a chunk, from 1, the caller gets a fatal signal.
+ * @kill_at_chunk: The chunk, from 1, in which the caller gets a fatal signal.
  * @bad_units: do_chunk() fails the chunks that hold one of these.
  * @nr_bad_units: How many there are.
  *
  * @nr_workers: How many threads took a chunk.  Atomic, but orders nothing.
- * @nr_chunks: How many times thread_fn was called.  The same.
- * @chunks: With what, in any order.
+ * @nr_chunks: How many times thread_fn was called.  Atomic like @nr_workers.
+ * @chunks: The chunks that it was called for, in any order.
  * @done: For jobs of up to MAX_UNITS: how many times each unit was done.
- * @divisor: The engine's: a chunk is what is left divided by this.
- * @undos: What undo_fn was called for, in that order, as far as it fits.
+ * @divisor: That of the engine: a chunk is what is left divided by this.
+ * @undos: What undo_fn was called for, in order, as far as there is room.
  * @nr_undos: How many calls there were.
  * @undone: Like @done, how many times each unit was undone.
- * @passed: Of a list: how many times next_fn has passed each unit.
+ * @passed: With a list: how many times next_fn has passed each unit.
  * @nr_next_at_once: Calls of next_fn while another thread was in one.
  * @nr_strange_undos: Calls of undo_fn outside of the caller.
  * @nr_early_undos: Calls of undo_fn before all threads had left.
- * @nr_late: Chunks handed out to a thread that knew before it asked that the
- *	     job was stopped.  Atomic, but orders nothing.
+ * @nr_late: Chunks that a thread got although it knew before that the job was
+ *	     stopped.  Atomic, but orders nothing.
  *
  * @engine: What is tested.
  * @engine_job: The job that it gets.
@@ -69,16 +69,16 @@ struct chunk {
  * @in_next: A thread is in next_fn.
  * @nr_started: Threads that have started.
  * @nr_in_take: Threads about to take their first chunk.
- * @nr_in_chunk: For thread_fn.
- * @stopped: A thread has been through the engine with its error.
- * @nr_failed: How many have been.
+ * @nr_in_chunk: Threads in their first chunk, for thread_fn to count.
+ * @stopped: A thread has come back from the engine with an error.
+ * @nr_failed: How many threads have.
  * @nr_killed: How many signals the caller has got.
  * @nr_at_work: Threads that have started and are not about to leave.
  * @caller_waits: 1 when the caller has nothing left to do but leave.  Orders
  *		  nothing.
  *
- * What the threads write plainly the caller reads plainly, so it is up to the
- * engine to order that.
+ * The threads write the members that are not atomic, and the caller reads them.
+ * Only the engine orders that.
  */
 struct trial {
 	struct padata_mt_job	job;
@@ -128,14 +128,14 @@ struct trial {
 void start_helpers(void);
 
 /*
- * The only trial there is, with what came of the one before wiped off.  @job
- * lacks but fn_arg and an undo_fn that notes what it is called for, and is done
- * by @nr_threads whatever its max_threads.
+ * Returns the only trial there is, without the results of the one before.  It
+ * has @job with a fn_arg, and an undo_fn that notes what it is called for.
+ * @nr_threads threads do the job, whatever its max_threads.
  */
 struct trial *new_trial(const struct padata_mt_job *job,
 			unsigned int nr_threads);
 
-/* Runs the job; returns what it came to. */
+/* Runs the job; returns its result. */
 int run_trial(struct trial *trial);
 
 /* The same in one thread without a schedule, for very many jobs. */
@@ -148,7 +148,7 @@ void divide_at_random(struct trial *trial);
 /* A thread_fn that notes all it does, and fails for bad units. */
 int do_chunk(unsigned long start, unsigned long end, void *trial);
 
-/* The parts that do_chunk() is made of, for others. */
+/* The parts of do_chunk(), for other functions. */
 struct chunk *note_chunk(struct trial *trial, unsigned long start,
 			 unsigned long end);
 int fail_chunk(struct chunk *chunk, int err);
@@ -169,7 +169,7 @@ bool at_first_chunk(void);
 /* Wait until @counter, which only grows, is at @value.  Orders nothing. */
 void wait_relaxed(const unsigned int *counter, unsigned int value);
 
-/* The same, and see what was done before.  Not where leaving is tested. */
+/* The same, but acquires: not for tests of what leaving orders. */
 void wait_acquire(const unsigned int *counter, unsigned int value);
 
 /* Wait until @nr_threads have come here, at @counter.  Orders nothing. */

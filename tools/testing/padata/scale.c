@@ -7,9 +7,9 @@
  *
  * - A cursor is held for as long as one take needs, by one thread after the
  *   other.
- * - Writing struct pages takes a time for each page, unless the threads that
- *   write to a node at that moment share less than they could use.  They share
- *   it evenly.  Another node's memory is as fast as the own.
+ * - Writing a struct page takes a fixed time.  If the threads that write to a
+ *   node could use more than its memory gives, they share that evenly.  Memory
+ *   of another node is as fast as that of the thread's own.
  * - A lock of each node is held for each batch of pages, by one thread after
  *   the other.
  * - Helpers start one after the other.
@@ -42,16 +42,16 @@
 /**
  * struct machine - what the model is given; times are in nanoseconds
  * @nodes: Nodes, to which memory and threads are spread evenly.
- * @page: One thread writes a struct page in that, when it has a node for itself.
- * @node_page: A node takes one struct page in that, from however many threads;
- *	       0 for no such limit.
- * @take: One take from a cursor that no other thread used since the last one.
- * @contended_take: The same when another did.
- * @batch: So many pages go to the free lists in one hold of their node's lock.
- * @lock: One such hold.
- * @start: A helper starts that much after the one before it.
- * @jitter: A thread's speed differs from chunk to chunk by up to so many per
- *	    cent, up or down.
+ * @page: How long one thread writes a struct page, with a node for itself.
+ * @node_page: How long a node takes for one struct page, from any number of
+ *	       threads; 0 for no such limit.
+ * @take: One take from a cursor that no other thread has used since the last.
+ * @contended_take: One take from a cursor that another thread has used since.
+ * @batch: How many pages go to the free lists in one hold of their node's lock.
+ * @lock: How long one such hold is.
+ * @start: How long after the one before it a helper starts.
+ * @jitter: How many per cent a thread's speed differs from chunk to chunk, up
+ *	    or down, at most.
  */
 struct machine {
 	double	nodes;
@@ -66,7 +66,7 @@ struct machine {
 };
 
 /**
- * struct outcome - what came of one run; times are in nanoseconds
+ * struct outcome - the result of one run; times are in nanoseconds
  * @time: From the start to the end of the last chunk.
  * @mean: The end of a thread's last chunk, on average.
  * @took_part: Threads that got a chunk.
@@ -89,7 +89,7 @@ struct outcome {
 	unsigned char	*sections;
 };
 
-/* Who is next, and when: the least on top. */
+/* Which thread is next, and when: the earliest is on top. */
 struct heap {
 	unsigned int	nr;
 	struct {
@@ -106,10 +106,10 @@ struct queue {
 
 /**
  * struct node - a node's memory, and those who write to it
- * @writers: Each is done when @written has come to its key.
- * @written: What each writer has written since the start, in pages, if it had
- *	     written all the time.  All of them write at the same speed.
- * @as_of: When that was brought up to date.
+ * @writers: Threads that write.  Each is done when @written reaches its key.
+ * @written: How many pages a writer would have written if it had written since
+ *	     the start.  All writers have the same speed.
+ * @as_of: The time up to which @written counts.
  * @cursor: That of the range on this node.
  * @lock: Its lock.
  */
@@ -127,7 +127,7 @@ struct node {
  * @node: The node of its chunk.
  * @left: Pages of its chunk that are left to write.
  * @batch: Pages that it writes now.
- * @slowness: How long it takes for a page of this chunk, against others.
+ * @slowness: Its time for a page of this chunk, as a factor.
  * @finish: When it finished its last chunk.
  * @pages: Pages it has done.
  */
@@ -203,7 +203,7 @@ static unsigned int heap_pop(struct heap *heap)
 
 /* --- the parts of the machine ------------------------------------------- */
 
-/* When who comes at @now leaves again, having held it for @hold. */
+/* When @who leaves, after coming at @now and holding it for @hold. */
 static double queue_pass(struct queue *queue, double now, double hold, int who)
 {
 	queue->free_at = max(now, queue->free_at) + hold;
@@ -256,7 +256,7 @@ static double jitter(void)
 	return 1 + sim.machine->jitter / 100 * (sim.random / 2147483648.0 - 1);
 }
 
-/* Has its chunk to the end, and now takes the next one, if there is any. */
+/* A thread has finished its chunk, and takes the next one, if there is any. */
 static void take_chunk(unsigned int who, double now)
 {
 	struct sim_thread *self = &sim.threads[who];
@@ -286,7 +286,7 @@ static void take_chunk(unsigned int who, double now)
 	heap_push(&sim.timed, end, who);
 }
 
-/* Begins to write the next batch of its chunk. */
+/* A thread begins to write the next batch of its chunk. */
 static void begin_batch(unsigned int who, double now)
 {
 	struct sim_thread *self = &sim.threads[who];
@@ -299,13 +299,13 @@ static void begin_batch(unsigned int who, double now)
 		  who);
 }
 
-/* Has written a batch, and takes it to the free lists. */
+/* A thread has written a batch, and takes it to the free lists. */
 static void end_batch(struct node *node, double now)
 {
 	unsigned int who;
 	double end;
 
-	/* As is, rather than up to date, for that rounds. */
+	/* The exact value: node_bring_up_to_date() would round. */
 	node->written = node->writers.items[0].when;
 	node->as_of = now;
 	who = heap_pop(&node->writers);
@@ -380,7 +380,7 @@ static void run_to_the_end(void)
 	}
 }
 
-/* @sections: Of as many as there are, to be counted; or NULL. */
+/* @sections: Where to count how often each section is done, or NULL. */
 static struct outcome simulate(const struct machine *machine, unsigned long gib,
 			       unsigned int nr_threads, unsigned char *sections)
 {
@@ -417,7 +417,7 @@ static int do_nothing(unsigned long start, unsigned long end, void *arg)
 	return 0;
 }
 
-/* All chunks are of one unit, for so many threads are said to share them. */
+/* All chunks have one unit, as the job is set up for very many threads. */
 static struct padata_mt_job empty_job = {
 	.thread_fn	= do_nothing,
 	.size		= MEASURED_TAKES,
@@ -443,7 +443,7 @@ static void *take_all(void *arg)
 	return NULL;
 }
 
-/* How often a cursor can be moved by that many threads, each on its CPU. */
+/* How long one take lasts with that many threads, each on a CPU, in ns. */
 static double measure_take(const int *cpus, unsigned int nr_threads)
 {
 	struct timespec begin, end;
@@ -467,7 +467,7 @@ static double measure_take(const int *cpus, unsigned int nr_threads)
 		(end.tv_nsec - begin.tv_nsec)) / MEASURED_TAKES;
 }
 
-/* The least of a few, for there is other work on the machine. */
+/* The least of a few times, since there is other work on the machine. */
 static double least_take(const int *cpus, unsigned int nr_threads)
 {
 	double least = measure_take(cpus, nr_threads);
@@ -501,12 +501,12 @@ static void measure_takes(struct machine *machine)
 static const unsigned long model_gib[] = { 64, 256, 1024, 4096, 16384, 65536 };
 
 /*
- * A machine of two sockets of which it was published that with all threads and
- * ordinary stores it writes a struct page in 1.42 ns on each.  Those stores read
- * each line before they write it, so streaming ones need half of that of the
- * memory; of such machines one thread writes a struct page in about 7.5 ns that
- * way.  The rest are round figures of about the right size, but what a take
- * costs is measured.
+ * A machine of two sockets.  Each of them writes a struct page in 1.42 ns with
+ * all threads and ordinary stores; that was published.  Ordinary stores read
+ * each line before they write it, so streaming stores need the memory for half
+ * of that time.  With these, one thread of such machines writes a struct page
+ * in about 7.5 ns.  What a take costs is measured.  The rest are round figures
+ * of about the right size.
  */
 static const struct machine default_machine = {
 	.nodes		= 2,
@@ -624,7 +624,7 @@ static int print_model(char **words)
 
 /* --- the checks ----------------------------------------------------------- */
 
-/* Primes, so that nothing adds up by chance. */
+/* Primes, so that no wrong sum is right by chance. */
 static const struct machine some_machine = {
 	.nodes		= 2,
 	.page		= 4.7,
@@ -739,7 +739,7 @@ static void threads_share_the_work(void)
 	unsigned int nr_threads;
 	struct outcome run;
 
-	/* Where nothing costs but the pages, none waits for more than a section. */
+	/* If only pages take time, no thread waits for more than a section. */
 	for (nr_threads = 1; nr_threads <= MAX_THREADS; nr_threads *= 2) {
 		run = simulate(&machine, 1024, nr_threads, NULL);
 		if (run.time > (pages / nr_threads + SECTION) * machine.page)
@@ -759,7 +759,7 @@ static void limits_of_the_machine_hold(void)
 	unsigned int nr_threads;
 	struct outcome run;
 
-	/* Where one thread is as fast as memory, others make no difference. */
+	/* If one thread is as fast as memory, more make no difference. */
 	machine.page = machine.node_page;
 	machine.take = 0;
 	machine.contended_take = 0;

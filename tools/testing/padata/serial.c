@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * serial.c - test of padata_do_multithreaded() as it is without CONFIG_PADATA
+ * serial.c - test of padata_do_multithreaded() as it is in a kernel for one CPU
  */
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 
 #include "test.h"
 
-#ifdef CONFIG_PADATA
+#ifdef CONFIG_SMP
 #error "This is about a kernel without padata"
 #endif
 
@@ -29,13 +29,13 @@ void wait_for_lock(const struct mutex *lock)
 /**
  * struct calls - what the functions of a job were called for
  * @nr: Calls of thread_fn.
- * @start: In the last of them.
- * @end: The same.
- * @nr_good: So many calls go well.
+ * @start: The start that the last of them got.
+ * @end: The end that it got.
+ * @nr_good: How many calls go well.
  * @result: What the others return.
- * @kill_in: In so many a call, from 1, comes a fatal signal.
+ * @kill_in: The call, from 1, in which a fatal signal comes.
  * @nr_undos: Calls of undo_fn.
- * @undos: In each of them, the start and the end.
+ * @undos: The start and the end that each of them got.
  */
 struct calls {
 	unsigned int	nr;
@@ -202,7 +202,7 @@ static void ranges_before_an_error_are_undone(void)
 				fail("%d with %u undos instead of %d with %u",
 				     err, calls.nr_undos, wanted, nr_undos);
 			for (i = 0; i < nr_undos; i++, range++) {
-				/* The empty one never needs it. */
+				/* An empty range has nothing to undo. */
 				if (!ranges[range].size)
 					range++;
 				expect_undo(&calls, i, ranges[range].start,
@@ -226,7 +226,7 @@ static unsigned long next_entry(unsigned long pos, unsigned long nr_units,
 	return pos;
 }
 
-/* From entry 2 on: 0 4 3 and, of the second range, 1 6 5 7 and 2 again. */
+/* The order of the entries is 2 0 4 3 1 6 5 7, and then 2 again. */
 static void list_is_gone_over_once(void)
 {
 	struct padata_mt_range ranges[] = {
@@ -299,7 +299,7 @@ static void killable_job_is_done_in_steps(void)
 		err = padata_do_multithreaded(&job);
 		caller_task.killed = false;
 
-		/* A job that is finished stays so. */
+		/* A signal in the last call changes nothing. */
 		if (err != (kill_in < 5 ? -EINTR : 0) || calls.nr != kill_in ||
 		    calls.end != ends[kill_in - 1])
 			fail("killed in call %u: %d after %u calls, up to %lu",

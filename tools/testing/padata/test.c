@@ -16,16 +16,16 @@
 #include "test.h"
 
 /*
- * A lost wakeup or a deadlock ends the program rather than the patience of
- * whoever runs it.  Far more than a check takes on any machine.
+ * Ends the program after a lost wakeup or a deadlock.  This is far more than a
+ * check takes on any machine.
  */
 #define SECONDS_FOR_A_CHECK	300
 
-/* One failure often brings thousands. */
+/* One fault often causes thousands of failures. */
 #define MAX_FAILURES_SAID	5
 
 struct task_struct caller_task;
-bool in_spinlock, in_interrupt_handler;
+bool bottom_halves_off, in_interrupt_handler;
 
 static unsigned int nr_failures;
 static char last_warning[200];
@@ -92,7 +92,7 @@ int run_checks(const struct check *checks, unsigned int nr_checks,
 		}
 	}
 
-	/* What was printed must not be lost when a sanitizer ends it all. */
+	/* No line must be lost when a sanitizer ends the program. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 
 	printf("1..%u\n", nr_checks);
@@ -213,14 +213,14 @@ void check_bad_jobs(int (*do_job)(const struct padata_mt_job *job))
 	check_bad_ranges(do_job);
 
 	/* Good jobs in bad places. */
-	in_spinlock = true;
-	expect_refused(do_job, &good_job, "called in atomic context");
-	in_spinlock = false;
+	bottom_halves_off = true;
+	expect_refused(do_job, &good_job, "called with interrupts or bottom halves off");
+	bottom_halves_off = false;
 	in_interrupt_handler = true;
-	expect_refused(do_job, &good_job, "called in atomic context");
+	expect_refused(do_job, &good_job, "called with interrupts or bottom halves off");
 	in_interrupt_handler = false;
 
-	/* That it has nothing to do excuses no job. */
+	/* A bad job is refused even if it has nothing to do. */
 	job = good_job;
 	job.size = 0;
 	job.align = 0;

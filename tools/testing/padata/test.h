@@ -21,10 +21,10 @@ struct check {
 };
 
 /*
- * The main() of a test program.  Prints one line for each check; with the
- * argument -n just how many there are, with -x no more after one that failed,
- * with -o WORD only those that have WORD in their name.  Returns the exit
- * status.
+ * The main() of a test program.  Prints one line for each check.  With the
+ * argument -n it only prints how many there are.  With -x it ends after a check
+ * that failed.  With -o WORD it runs only the checks that have WORD in their
+ * name.  Returns the exit status.
  */
 int run_checks(const struct check *checks, unsigned int nr_checks,
 	       int argc, char **argv);

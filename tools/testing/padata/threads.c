@@ -39,7 +39,7 @@ static unsigned long at_least_1(unsigned long min_chunk)
 	return max(min_chunk, 1UL);
 }
 
-/* They were noted in nearly this order. */
+/* By insertion, since they were noted in nearly this order. */
 static void sort_chunks(struct trial *trial)
 {
 	struct chunk *chunks = trial->chunks;
@@ -87,9 +87,9 @@ static void expect_done_once(struct trial *trial)
 }
 
 /*
- * While a chunk is the divisor's part of what is left, 2 * divisor + 1 of them
- * are enough to halve that, rounded down as they are.  When they have got as
- * small as min_chunk, what is left is less than 2 * divisor of those.
+ * A chunk is what is left divided by the divisor, rounded down.  So
+ * 2 * divisor + 1 chunks are enough to halve what is left.  Once they are as
+ * small as min_chunk, less than 2 * divisor of them are left.
  */
 static unsigned long most_chunks(const struct trial *trial, unsigned long left)
 {
@@ -101,8 +101,8 @@ static unsigned long most_chunks(const struct trial *trial, unsigned long left)
 }
 
 /*
- * In what lies together: the job, or a range of it.  Its first chunk is @first,
- * if it has any.  Returns how much of it has been handed out.
+ * In one piece: the job, or a range of it.  Its first chunk is @first, if it
+ * has any.  Returns how many of its units have been handed out.
  */
 static unsigned long expect_good_cuts_of(struct trial *trial, unsigned int *first,
 					 unsigned long start, unsigned long size)
@@ -145,7 +145,7 @@ static unsigned long expect_good_cuts_of(struct trial *trial, unsigned int *firs
 	if (i - *first > most_chunks(trial, size))
 		fail_trial(trial, "%u chunks are too many", i - *first);
 
-	/* Else the threads do not finish together. */
+	/* With a larger last chunk the threads do not finish together. */
 	if (i > *first && end == whole_end &&
 	    last_size > at_least_1(job->min_chunk) &&
 	    (last_size - at_least_1(job->min_chunk)) / 2 >= job->align)
@@ -198,9 +198,10 @@ static void expect_error_of_a_chunk(struct trial *trial, int err)
 }
 
 /*
- * What has to be undone of what lies together: its longest runs of chunks that
- * went well.  Of @chunk on, those in it are looked at, and the first that is not
- * is returned.  Adds the runs to the *@nr_runs that there are.
+ * What has to be undone in one piece: the longest runs of chunks that went
+ * well.  Looks at the chunks of the piece, from @chunk on, and adds their runs
+ * to the *@nr_runs that there are.  Returns the first chunk that is not in the
+ * piece.
  */
 static unsigned int add_finished_runs(const struct trial *trial,
 				      unsigned int chunk,
@@ -286,7 +287,7 @@ static void expect_undone(const struct trial *trial, int err)
 			   trial->nr_early_undos);
 }
 
-/* Once for what was handed out, and no further. */
+/* next_fn has passed each unit that was handed out once, and no other. */
 static void expect_passed_once(const struct trial *trial)
 {
 	unsigned int i, nr_passed = 0, nr_handed_out = 0;
@@ -306,7 +307,7 @@ static void expect_passed_once(const struct trial *trial)
 		fail_trial(trial, "next_fn called by two threads at once");
 }
 
-/* With chunks left out that were not begun: how much has been begun. */
+/* Returns how many units were begun: after a signal, chunks are not. */
 static unsigned long expect_short_chunks(const struct trial *trial)
 {
 	const struct padata_mt_job *job = &trial->job;
@@ -368,10 +369,10 @@ static void edge_jobs_are_accepted(void)
 }
 
 /*
- * The cuts, which one thread can see
+ * The cuts, which one thread is enough to test
  */
 
-/* Takes off @number its last digit, in a system with so many of them. */
+/* Removes the last digit from @number, in base @nr_digits, and returns it. */
 static unsigned int take_digit(unsigned long *number, unsigned int nr_digits)
 {
 	unsigned int digit = *number % nr_digits;
@@ -384,7 +385,7 @@ static void all_small_jobs_are_cut_well(void)
 {
 	unsigned long nr_jobs, number;
 
-	/* Each number stands for a job, until they start over. */
+	/* Each number stands for a job: its digits are the job's members. */
 	for (nr_jobs = 0; ; nr_jobs++) {
 		struct padata_mt_job job = {
 			.thread_fn	= do_chunk,
@@ -408,7 +409,7 @@ static void all_small_jobs_are_cut_well(void)
 	say("%lu jobs", nr_jobs);
 }
 
-/* Kept to because measurements and other comments were made with it. */
+/* Measurements and comments rely on this number. */
 static void chunks_are_as_many_as_documented(void)
 {
 	const struct padata_mt_job job = {
@@ -462,7 +463,7 @@ static void huge_jobs_are_cut_well(void)
 }
 
 /*
- * The order of ranges, which one thread can see
+ * The order of ranges, which one thread is enough to test
  */
 
 static void expect_range_order(struct padata_mt_range *ranges,
@@ -489,7 +490,7 @@ static void expect_range_order(struct padata_mt_range *ranges,
 	trial->nr_ranges = nr_ranges;
 	run_trial_on_node(trial, node);
 
-	/* Each of them to its end, before the next is begun. */
+	/* Each range comes to its end before the next one is begun. */
 	for (i = 0; i < nr_ranges; i++) {
 		unsigned long at = trial->ranges[order[i]].start;
 		unsigned long end = at + trial->ranges[order[i]].size;
@@ -532,7 +533,7 @@ static void work_that_is_nowhere_counts_as_near(void)
 	expect_range_order(nodes, 2, 1, (unsigned int []){ 0, 1 });
 }
 
-/* Whoever comes from afar helps where most is left. */
+/* A thread from afar helps where most is left. */
 static void most_work_comes_first_of_the_equally_near(void)
 {
 	struct padata_mt_range nodes[] = {
@@ -558,7 +559,7 @@ static const struct padata_mt_job some_job = {
 	.max_threads	= MAX_THREADS,
 };
 
-/* All have the same chunk in view, and only one may get it. */
+/* All threads want the same chunk, and only one may get it. */
 static void chunk_wanted_by_all_goes_to_one(void)
 {
 	unsigned int nr_threads, i;
@@ -594,9 +595,9 @@ static void expect_all_units_seen(const struct trial *trial)
 }
 
 /*
- * What ThreadSanitizer has to say counts here.  Each helper has written to the
- * work, and nothing but leaving orders that before the caller reads it, who is
- * told by the last helper to leave, or is itself the last.
+ * For ThreadSanitizer.  Each helper writes to the work, and then the caller
+ * reads it.  Nothing but leaving orders that: the last helper to leave tells
+ * the caller, or the caller itself is the last.
  */
 static void work_is_seen_whoever_is_last(void)
 {
@@ -635,7 +636,7 @@ static void late_helpers_are_taken_back(void)
 	}
 }
 
-/* With a single bad unit there is no doubt about what is returned. */
+/* With a single bad unit there is only one error that can be returned. */
 static void error_anywhere_is_returned(void)
 {
 	const unsigned long last = some_job.start + some_job.size - 1;
@@ -661,8 +662,8 @@ static void error_anywhere_is_returned(void)
 }
 
 /*
- * For what follows: a job of twice as many chunks as threads, none larger than
- * min_chunk, the first of which are taken by one thread each.
+ * For the next tests: a job of twice as many chunks as threads, none larger
+ * than min_chunk.  Each thread takes one of the first chunks.
  */
 #define UNITS_OF_CHUNK	16
 
@@ -696,7 +697,7 @@ static void expect_one_chunk_each(const struct trial *trial)
 			   trial->nr_chunks);
 }
 
-/* Of the first chunks, that of bad_units[0] fails while all others are done. */
+/* The first chunk at bad_units[0] fails while the others are being done. */
 static int fail_while_others_work(unsigned long start, unsigned long end,
 				  void *arg)
 {
@@ -708,7 +709,7 @@ static int fail_while_others_work(unsigned long start, unsigned long end,
 		if (start == trial->bad_units[0])
 			return fail_chunk(chunk, -EIO);
 
-		/* Till the engine has the error; then all ask for more. */
+		/* Until the engine has the error.  Then all ask for more. */
 		wait_acquire(&trial->nr_failed, 1);
 	}
 	do_units(trial, start, end);
@@ -734,7 +735,7 @@ static void nothing_is_handed_out_after_an_error(void)
 	}
 }
 
-/* All the first chunks fail, that of bad_units[0] first, then those after it */
+/* All first chunks fail in turn, beginning with the one at bad_units[0]. */
 static int fail_in_turn(unsigned long start, unsigned long end, void *arg)
 {
 	struct trial *trial = arg;
@@ -802,8 +803,9 @@ static void errors_at_once_leave_one(void)
 }
 
 /*
- * The caller fails its first chunk.  The helpers are in theirs until nothing is
- * left for it but to wait for them, and every other one of them fails then.
+ * The caller fails its first chunk.  The helpers stay in theirs until the
+ * caller has nothing left to do but wait for them.  Then every other helper
+ * fails.
  */
 static int finish_after_caller(unsigned long start, unsigned long end, void *arg)
 {
@@ -823,8 +825,8 @@ static int finish_after_caller(unsigned long start, unsigned long end, void *arg
 }
 
 /*
- * What ThreadSanitizer has to say counts here, too: of what the helpers did, and
- * of what they recorded of their failures, whoever is the last to leave.
+ * For ThreadSanitizer, too: it checks what the helpers did, and what they
+ * recorded of their failures, with each thread in turn as the last to leave.
  */
 static void undone_once_all_have_left(void)
 {
@@ -849,7 +851,7 @@ static void undone_once_all_have_left(void)
 	}
 }
 
-/* Of the first chunks those fail, all at once, that have a bit in bad_units[0] */
+/* The first chunks that have a bit in bad_units[0] fail, all at once. */
 static int fail_some_together(unsigned long start, unsigned long end, void *arg)
 {
 	struct trial *trial = arg;
@@ -860,7 +862,7 @@ static int fail_some_together(unsigned long start, unsigned long end, void *arg)
 	if (trial->bad_units[0] & 1UL << position)
 		return fail_chunk(chunk, BAD_UNIT_ERROR(position));
 
-	/* Else more may be handed out before the first error. */
+	/* Waits, so that no more are handed out before the first error. */
 	wait_acquire(&trial->nr_failed, 1);
 	do_units(trial, start, end);
 	return 0;
@@ -1014,7 +1016,7 @@ static void lists_are_gone_over_once(void)
  * Jobs that are killed
  */
 
-/* All are in their first chunk when that of bad_units[0] sends the signal. */
+/* All are in their first chunk when that at bad_units[0] sends the signal. */
 static int wait_for_signal(unsigned long start, unsigned long end, void *arg)
 {
 	struct trial *trial = arg;
@@ -1052,7 +1054,7 @@ static void nothing_is_begun_after_a_signal(void)
 	}
 }
 
-/* One thread: it is plain which chunk comes after the signal. */
+/* With one thread it is known which chunk comes after the signal. */
 static void signal_counts_up_to_the_last_chunk(void)
 {
 	unsigned int nr_chunks, at;

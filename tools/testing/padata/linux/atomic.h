@@ -3,15 +3,15 @@
 #define _PADATA_TEST_ATOMIC_H
 
 /*
- * The kernel's atomics, in terms of the compiler's, with the ordering that
- * Documentation/atomic_t.txt promises and none beyond it: ThreadSanitizer is
- * to miss what the kernel does not give.
+ * The kernel's atomics, made from those of the compiler.  They have the order
+ * that Documentation/atomic_t.txt promises, and no other.  So ThreadSanitizer
+ * sees no order that the kernel does not give.
  *
- * Each is a schedule_point(): the test program decides what other threads get
- * done before it.
+ * Each is a schedule_point(), where the test program may let other threads run
+ * first.
  *
- * The macros named BREAK_* each take away something that the engine depends
- * on, so that the tests can be seen to fail.
+ * Each of the macros BREAK_* takes away something that the engine depends on.
+ * The tests must fail with it.
  */
 
 #include <linux/compiler.h>

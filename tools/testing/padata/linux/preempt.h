@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-extern bool in_spinlock;
+extern bool bottom_halves_off;
 
-#define in_atomic()		in_spinlock
+#define in_interrupt()		bottom_halves_off
 
 #endif /* _PADATA_TEST_PREEMPT_H */
