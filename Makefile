@@ -2,7 +2,7 @@
 # Each target calls one script; variables on the command line reach it through
 # the environment.
 
-TARGETS = tree refresh check bases mbox build boot bench measure test torture deb lava clean
+TARGETS = tree refresh check bases mbox build boot bench measure figures test torture deb lava clean
 
 .PHONY: help $(TARGETS)
 .NOTPARALLEL:
@@ -10,6 +10,7 @@ TARGETS = tree refresh check bases mbox build boot bench measure test torture de
 help:
 	@echo 'make measure   boot stock, baseline and series, and compare them'
 	@echo '                 DMESG="before.txt after.txt"  compare dmesg files instead'
+	@echo 'make figures   have the texts quote these results; says which lines do not yet'
 	@echo 'make test      build and run every test; ends with "N passed, N failed"'
 	@echo '                 FULL=1  the long parts too: each patch, KCSAN, packages, guides'
 	@echo '                 ONLY="queue matrix"  only these parts'

@@ -6,6 +6,7 @@ The counterpart of lib.sh.
 
 import argparse
 import concurrent.futures
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -14,6 +15,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -63,14 +65,73 @@ def progress(text):
 	"""What is going on now: on a terminal in one line, rewritten each time;
 	elsewhere every now and then."""
 	now = time.monotonic()
+	left = left_of_all()
 	if sys.stderr.isatty():
-		print(f"\r\033[K{text[:79]}", end="", file=sys.stderr, flush=True)
+		print(f"\r\033[K{text[:COLUMNS - len(left)]}{left}", end="", file=sys.stderr,
+		      flush=True)
 	elif now - progress.last >= 30:
-		print(text, file=sys.stderr, flush=True)
+		print(text + left, file=sys.stderr, flush=True)
 		progress.last = now
 
 
 progress.last = -1000
+COLUMNS = 79
+
+
+def expect(seconds, after):
+	"""For the progress of this script and of those that it calls: how long what
+	begins now may take, and what comes after it."""
+	os.environ["PADATA_MT_LEFT"] = f"{time.time() + seconds:.0f} {after:.0f}"
+
+
+def expect_no_more():
+	os.environ.pop("PADATA_MT_LEFT", None)
+
+
+def left_of_all():
+	"""As lib.sh has it."""
+	until, _, after = os.environ.get("PADATA_MT_LEFT", "").partition(" ")
+	if not until:
+		return ""
+	# To the minute, or it would look as if that were known to the second
+	left = max(int(until) - time.time(), 0) + int(after)
+	return f"; all: about {max(round(left / 60), 1)} min left"
+
+
+# {key: (what a thread is about, when it began)}
+doing = {}
+doing_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def working_on(text):
+	"""Shows meanwhile what is done, which a function may say, and for how long: also
+	while nothing happens that could be told."""
+	key = object()
+	with doing_lock:
+		doing[key] = text, time.monotonic()
+		if not show_doing.thread:
+			show_doing.thread = threading.Thread(target=show_doing, daemon=True)
+			show_doing.thread.start()
+	try:
+		yield
+	finally:
+		with doing_lock:
+			del doing[key]
+
+
+def show_doing():
+	while True:
+		with doing_lock:
+			if doing:
+				progress("; ".join(
+					f"{text() if callable(text) else text}, "
+					+ duration(time.monotonic() - began)
+					for text, began in doing.values()))
+		time.sleep(1)
+
+
+show_doing.thread = None
 
 
 def say(text):
@@ -109,6 +170,20 @@ def take_lock():
 	print(f"{Path(sys.argv[0]).name}, process {os.getpid()}", file=lock, flush=True)
 	os.environ["PADATA_MT_LOCK"] = str(BUILD)
 	take_lock.held = lock
+
+
+def prepare(*tasks, tree=True, lock=True):
+	"""What each script does first: the lock, the packages that its tasks need (see
+	scripts/setup), and the kernel tree. The counterpart of that in lib.sh."""
+	if lock:
+		take_lock()
+	# Once is enough for what this one calls
+	known = os.environ.get("PADATA_MT_PACKAGES", "").split()
+	scripts = [] if set(tasks) <= set(known) else [["setup", *tasks]]
+	for script, *words in scripts + [["tree"]] * tree:
+		if status := call(ROOT / "scripts" / script, *words):
+			raise SystemExit(status)	# it has said why
+	os.environ["PADATA_MT_PACKAGES"] = " ".join(dict.fromkeys([*known, *tasks]))
 
 
 LIBC = ctypes.CDLL(None)

@@ -1,23 +1,37 @@
 # SPDX-License-Identifier: GPL-2.0
 """Read the times of deferred struct page init and of the boot from a dmesg.
 
-Takes what QEMU's console gives as well as what people send: dmesg, dmesg
---raw, journalctl -k, with and without time stamps, with CRLF.
+Takes what QEMU's console gives as well as what people send: dmesg with any of its
+options, journalctl -k, the log of syslog, with and without time stamps, with colours
+and with CRLF.
 """
 
 import dataclasses
+import datetime
 import re
 
 from common import Failure
 
-STAMP = re.compile(r"\[ *(\d+\.\d{6})\]")
-# Milliseconds in 6.12, microseconds in this series, and there with what was done
-# by whom. Before 5.17 the number of pages stands where "deferred pages" is now.
-NODE = re.compile(r"\bnode (\d+)(?: deferred pages)? initiali[sz]ed(?:, (\d+) pages)? "
-		  r"in (\d+) ?(ms|us)\b(?:: (\d+) pages on CPUs? ([\d,-]*\d))?")
+# Colours, and what else tells a terminal how to show it
+TERMINAL = re.compile(r"\x1b\[[0-9;:?]*[A-Za-z]")
+# With how long after the message before, as by dmesg --show-delta
+STAMP = re.compile(r"\[ *(\d+\.\d{6})(?: <[ \d.]+>)?\]")
+# dmesg --time-format iso; with a point, other programs have written it
+ISO_STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d),(\d{6})[+-]")
+# dmesg --reltime and --human: how long after the message before, and now and then the
+# minute instead
+DELTA = re.compile(r"\[ *\+(\d+\.\d{6})\]")
+# Milliseconds in 6.12. This series has microseconds after them, and what was done by
+# whom; an earlier version of it had microseconds alone. Before 5.17 the number of pages
+# stands where "deferred pages" is now.
+TIME = r"in (?P<time>\d+) ?(?P<unit>ms|us)\b"
+DONE = r": (?:(?P<us>\d+)us, )?(?P<pages>\d+) pages on "
+NODE = re.compile(r"\bnode (?P<node>\d+)(?: deferred pages)? initiali[sz]ed"
+		  r"(?:, (?P<old_pages>\d+) pages)? " + TIME
+		  + rf"(?:{DONE}CPUs? (?P<cpus>[\d,-]*\d))?")
 # All nodes together, after the last of them
-TOTAL = re.compile(r"(?<!\d )\bdeferred pages initiali[sz]ed in (\d+) ?(ms|us)\b: "
-		   r"(\d+) pages on (\d+) CPUs?, (\d+)(?:\.\.(\d+))? each")
+TOTAL = re.compile(r"(?<!\d )\bdeferred pages initiali[sz]ed " + TIME + DONE
+		   + r"(?P<cpus>\d+) CPUs?, (?P<fewest>\d+)(?:\.\.(?P<most>\d+))? each")
 # Characters that no dmesg has
 LARGEST = 64 << 20
 # The first message of a boot
@@ -64,8 +78,10 @@ class Times:
 		return max(node.ms for node in self.nodes.values())
 
 
-def milliseconds(count, unit):
-	return int(count) / (1000 if unit == "us" else 1)
+def milliseconds(match):
+	if match["us"]:
+		return int(match["us"]) / 1000
+	return int(match["time"]) / (1000 if match["unit"] == "us" else 1)
 
 
 def parse_cpulist(text):
@@ -76,21 +92,45 @@ def parse_cpulist(text):
 
 
 def read_node(match):
-	pages = match[5] or match[2]
-	return Node(ms=milliseconds(match[3], match[4]),
+	pages = match["pages"] or match["old_pages"]
+	return Node(ms=milliseconds(match),
 		    pages=int(pages) if pages else None,
-		    cpus=parse_cpulist(match[6]) if match[6] else None)
+		    cpus=parse_cpulist(match["cpus"]) if match["cpus"] else None)
 
 
 def read_total(match):
-	return Total(ms=milliseconds(match[1], match[2]), pages=int(match[3]),
-		     cpus=int(match[4]), fewest=int(match[5]),
-		     most=int(match[6] or match[5]))
+	return Total(ms=milliseconds(match), pages=int(match["pages"]),
+		     cpus=int(match["cpus"]), fewest=int(match["fewest"]),
+		     most=int(match["most"] or match["fewest"]))
 
 
 def stamp_us(line):
 	match = STAMP.search(line)
 	return int(match[1].replace(".", "")) if match else None
+
+
+def stamps_us(lines):
+	"""The time of each line since the start of the boot; None where that cannot be
+	told."""
+	start = passed = None
+	for line in lines:
+		begins = START in line
+		if (stamp := stamp_us(line)) is not None:
+			yield stamp
+		elif match := ISO_STAMP.match(line):
+			now = (datetime.datetime.fromisoformat(match[1]).replace(
+				tzinfo=datetime.timezone.utc).timestamp() * 1000000
+			       + int(match[2]))
+			if begins:
+				start = now
+			yield None if start is None else round(now - start)
+		else:
+			delta = DELTA.search(line)
+			if begins:
+				passed = 0
+			elif passed is not None:
+				passed = passed + int(delta[1].replace(".", "")) if delta else None
+			yield passed
 
 
 def last_boot(lines):
@@ -100,7 +140,8 @@ def last_boot(lines):
 
 
 def parse(lines, name):
-	lines = [line.rstrip() for line in last_boot(lines) if line.strip()]
+	lines = [TERMINAL.sub("", line).rstrip() for line in lines]
+	lines = [line for line in last_boot(lines) if line]
 	nodes = [(i, match) for i, line in enumerate(lines)
 		 if (match := NODE.search(line))]
 	if not nodes:
@@ -110,11 +151,12 @@ def parse(lines, name):
 		  if (match := TOTAL.search(line))]
 
 	first, last = nodes[0][0], (totals or nodes)[-1][0]
-	start = stamp_us(lines[first - 1]) if first else None
-	end = stamp_us(lines[last])
-	run_init = [line for line in lines if RUN_INIT.search(line)]
-	boot = stamp_us(run_init[0]) if run_init else None
-	return Times(nodes={int(match[1]): read_node(match) for _, match in nodes},
+	stamps = list(stamps_us(lines))
+	start = stamps[first - 1] if first else None
+	end = stamps[last]
+	run_init = [stamp for line, stamp in zip(lines, stamps) if RUN_INIT.search(line)]
+	boot = run_init[0] if run_init else None
+	return Times(nodes={int(match["node"]): read_node(match) for _, match in nodes},
 		     total=read_total(totals[-1][1]) if totals else None,
 		     boot_ms=None if boot is None else boot / 1000,
 		     deferred_us=None if None in (start, end) else end - start,

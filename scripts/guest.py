@@ -576,7 +576,8 @@ def judge(lines, ending, guest):
 def explain_qemu(ending, guest):
 	lines = ending.errors.splitlines()
 	# The lines after that one explain it
-	said = next((line for line in lines if line.startswith("qemu")),
+	said = next((line for line in lines
+		     if line.startswith("qemu") and "warning:" not in line),
 		    lines[-1] if lines else "")
 	if re.search("cannot set up guest memory|Cannot allocate memory|"
 		     "phys-bits too low|Address space limit", ending.errors):

@@ -19,8 +19,9 @@ import time
 from pathlib import Path
 
 import kernels
-from common import (BUILD, PLAIN_PATH, ROOT, Failure, duration, end_with_parent, git,
-		    progress, relative, say, side_by_side, take_lock)
+from common import (BUILD, LINUX, PLAIN_PATH, ROOT, Failure, duration, end_with_parent,
+		    git, prepare, progress, relative, say, side_by_side, working_on)
+from reason import reason
 
 # One working tree for all kernels, moved from commit to commit: the objects
 # live in one folder for each kernel, and only changed files get a new date.
@@ -81,7 +82,7 @@ def commit_with(commit, added):
 		done = git(*arguments, env=environment, **options)
 		if done.returncode:
 			raise Failure("could not add sources to the tree: "
-				      + (done.stderr.strip().splitlines() or ["?"])[-1])
+				      + reason(done.stderr.splitlines()))
 		return done.stdout.strip()
 
 	def put(path, text):
@@ -113,9 +114,8 @@ def version_of_compiler(name):
 		said = subprocess.run([compiler(name), "--version"], text=True,
 				      capture_output=True)
 	except OSError:
-		tasks = [name.toolchain.setup] + [name.architecture.setup] * bool(name.suffix)
 		raise Failure(f"{compiler(name)} is missing: run scripts/setup "
-			      + " ".join(tasks)) from None
+			      + " ".join(name.tasks)) from None
 	if said.returncode or not said.stdout.strip():
 		raise Failure(f"{compiler(name)} --version says nothing: is that a compiler?")
 	return said.stdout.splitlines()[0]
@@ -143,7 +143,7 @@ def check_out(commit):
 		if "No space left" in moved.stderr:
 			raise OSError(errno.ENOSPC, "no space")
 		raise Failure(f"could not check out {commit[:12]} in build/src: "
-			      + moved.stderr.strip().splitlines()[-1])
+			      + reason(moved.stderr.splitlines()))
 
 
 def read_fragments(paths):
@@ -154,11 +154,20 @@ def read_fragments(paths):
 		for line in path.read_text().splitlines():
 			into = checked if line.startswith("#CHECK#") else wanted
 			line = line.removeprefix("#CHECK#").strip().removeprefix("# ")
+			# The last one of a choice is taken, too
+			into.pop(line.removesuffix(" is not set").partition("=")[0], None)
 			if match := re.fullmatch(r"(CONFIG_\w+)=(.*)", line):
 				into[match[1]] = match[2]
 			elif match := re.fullmatch(r"(CONFIG_\w+) is not set", line):
 				into[match[1]] = None
 	return wanted, checked
+
+
+def merged(paths):
+	"""One configuration of several, the last one winning."""
+	return "".join(f"{symbol}={value}\n" if value is not None
+		       else f"# {symbol} is not set\n"
+		       for symbol, value in read_fragments(paths)[0].items())
 
 
 def check_config(config, paths):
@@ -197,30 +206,34 @@ def make_environment():
 	environment = {key: value for key, value in os.environ.items()
 		       if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "CC")
 		       and not key.startswith("GIT_")}
-	environment.update(CCACHE_BASEDIR=str(ROOT), CCACHE_NOHASHDIR="1", LC_ALL="C")
+	environment.update(CCACHE_BASEDIR=str(BUILD), CCACHE_NOHASHDIR="1", LC_ALL="C",
+			   # Which it gives to a shell, unquoted
+			   PWD=str(BUILD))
 	home = os.environ.get("HOME")
 	if not home or not os.access(home, os.W_OK):
 		environment.setdefault("CCACHE_DIR", str(BUILD / "ccache"))
 	return environment
 
 
-def run_make(name, command, log, expected=0):
+def run_make(name, command, log, expected=0, what="Building"):
 	"""Run it with its output in `log` and its progress on the screen."""
-	started = time.monotonic()
 	steps = 0
-	make = subprocess.Popen(command, env=make_environment(), text=True,
+
+	def text():
+		share = f" of about {max(expected, steps)}" if expected else ""
+		return f"{what} {name}" + (f": step {steps}{share}" if steps else "")
+
+	make = subprocess.Popen(command, env=make_environment(), cwd=BUILD, text=True,
 				errors="replace", stdin=subprocess.DEVNULL,
 				stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
 				preexec_fn=end_with_parent)
 	makes.add(make)
 	try:
-		for line in make.stdout:
-			log.write(line)
-			if re.match(r"  [A-Z0-9_]+ +\S", line):
-				steps += 1
-				share = f" of about {max(expected, steps)}" if expected else ""
-				progress(f"Building {name}: step {steps}{share}, "
-					 + duration(time.monotonic() - started))
+		with working_on(text):
+			for line in make.stdout:
+				log.write(line)
+				if re.match(r"  [A-Z0-9_]+ +\S", line):
+					steps += 1
 	except BaseException:
 		make.terminate()
 		raise
@@ -236,10 +249,7 @@ def explain(name, log):
 	lines = Path(log.name).read_text(errors="replace").splitlines()
 	if any("No space left on device" in line for line in lines):
 		raise OSError(errno.ENOSPC, "no space")
-	errors = [line for line in lines
-		  if re.search(r"error:|undefined reference|not found|\*\*\*", line)]
-	first = (errors or lines or ["make said nothing"])[0].strip()
-	return f"{name} does not build: {first} (all of it in {relative(log.name)})"
+	return f"{name} does not build: {reason(lines)} (all of it in {relative(log.name)})"
 
 
 def kconfig_of(commit):
@@ -267,11 +277,10 @@ def configure(name, command, output, fragments, made_from, log):
 
 	if config.exists() and stamp_file.exists() and stamp_file.read_text() == stamp():
 		return
-	run_make(name, command + ["tinyconfig"], log)
-	merge = [SOURCE / "scripts/kconfig/merge_config.sh", "-m", "-O", output,
-		 config, *fragments]
-	run_make(name, list(map(str, merge)), log)
-	run_make(name, command + ["olddefconfig"], log)
+	run_make(name, command + ["tinyconfig"], log, what="Configuring")
+	# Not by the kernel's merge_config.sh, which takes no path with a blank
+	config.write_text(merged([config, *fragments]))
+	run_make(name, command + ["olddefconfig"], log, what="Configuring")
 	check_config(config, fragments)
 	stamp_file.write_text(stamp())
 
@@ -457,11 +466,10 @@ def begin_folder(planned):
 	"""Start from the objects of another kernel: make finds out which of them are to
 	be made anew, and that takes less than to ask ccache for all of them."""
 	output = planned.output
-	with moving:
+	with moving, working_on(f"Building {planned.name}: looking for what is there"):
 		model = most_alike(planned)
 		if not model:
 			return
-		progress(f"Building {planned.name}: taking over what {model.name} has")
 		copy = output.with_name(f"{output.name}.new")
 		shutil.rmtree(copy, ignore_errors=True)
 		# What says that it is whole, and what could be taken for this kernel
@@ -503,8 +511,8 @@ def make_in_folder(planned, link):
 		begin_folder(planned)
 	output.mkdir(parents=True, exist_ok=True)
 	expected = 0 if (output / "vmlinux.o").exists() else WHOLE_BUILD
-	progress(f"Building {planned.name}: checking out {commit[:12]}")
-	move_source(commit)
+	with working_on(f"Building {planned.name}: checking out {commit[:12]}"):
+		move_source(commit)
 	with open(planned.log("build"), "w") as log:
 		configure(planned.name, planned.command, output, planned.fragments,
 			  json.dumps([kconfig_of(commit), planned.made_with]), log)
@@ -604,13 +612,14 @@ def new_warnings(name, base):
 
 
 @contextlib.contextmanager
-def sources():
-	"""Nobody else moves the source tree meanwhile."""
+def sources(*tasks):
+	"""Nobody else moves the source tree meanwhile. The tasks are for prepare()."""
 	if not PLAIN_PATH.fullmatch(str(BUILD)):
 		raise Failure(f"the kernel's make takes no path like {BUILD}: move build/ to "
 			      "one with only letters, digits and ._+@-, and make build a link "
 			      "to it")
-	take_lock()
+	# Where there is a tree, it is built as it is, with what is not in patches/ yet
+	prepare(*tasks, tree=not LINUX.exists())
 	with open(BUILD / "src.lock", "w") as lock:
 		try:
 			fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -136,6 +136,12 @@ class Name:
 		return ADDED.get(self.variant, {})
 
 	@property
+	def tasks(self):
+		"""Those of scripts/setup that bring what it is built with."""
+		return ["build", *[self.toolchain.setup] * bool(self.compiler),
+			*[self.architecture.setup] * bool(self.suffix)]
+
+	@property
 	def sanitizers(self):
 		return self.variant in SANITIZERS
 

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """The kernel's selftests of padata: built, and their results read."""
 
-import os
 import re
 import shutil
 import subprocess
 
+import kbuild
 from common import BUILD, LINUX, Failure, relative
+from reason import reason
 
 # For what runs in guests: its name is the folder's below /extra there
 INSTALLED = BUILD / "selftests/selftests"
@@ -22,22 +23,18 @@ def install():
 	# Those of a test that is no longer there would be run, too
 	shutil.rmtree(INSTALLED, ignore_errors=True)
 	LOG.parent.mkdir(parents=True, exist_ok=True)
-	environment = {key: value for key, value in os.environ.items()
-		       if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
 	with open(LOG, "w") as log:
 		made = subprocess.run(
 			["make", "-C", place, "TARGETS=padata", "FORCE_TARGETS=1",
 			 f"O={INSTALLED.parent / 'objects'}",
 			 f"KSFT_INSTALL_PATH={INSTALLED}",
 			 "USERCFLAGS=-Werror", "USERLDFLAGS=-static", "install"],
-			env=environment, stdin=subprocess.DEVNULL, stdout=log,
+			env=kbuild.make_environment(), cwd=BUILD, stdin=subprocess.DEVNULL, stdout=log,
 			stderr=subprocess.STDOUT)
 	if made.returncode:
 		lines = LOG.read_text(errors="replace").splitlines()
-		errors = [line for line in lines if re.search(r"error:|\*\*\*", line)]
-		raise Failure("the selftests do not build: "
-			      + (errors or lines or ["make said nothing"])[0].strip()
-			      + f" (all of it in {relative(LOG)})")
+		raise Failure(f"the selftests do not build: {reason(lines)} (all of it in "
+			      f"{relative(LOG)})")
 	return INSTALLED
 
 

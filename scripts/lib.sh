@@ -102,7 +102,18 @@ trap 'case $? in $DIED | $SIGPIPE | 129 | 130 | 143) ;; *) printf "%s: line %d f
 # "progress TEXT" says what is going on: on a terminal in one line, rewritten
 # each time; elsewhere only through progress_start and progress_end.
 progress() {
-	[ ! -t 2 ] || printf '\r\033[K%s' "$*" >&2
+	[ ! -t 2 ] || printf '\r\033[K%s%s' "$*" "$(left_of_all)" >&2
+}
+
+# How long all may take that a script has begun which calls this one: see expect() in
+# common.py
+left_of_all() {
+	local until after
+	read -r until after <<<"${PADATA_MT_LEFT:-}"
+	[ -n "$until" ] || return 0
+	until=$((until > EPOCHSECONDS ? until - EPOCHSECONDS : 0))
+	after=$(((until + after + 30) / 60))
+	printf '; all: about %d min left' $((after > 1 ? after : 1))
 }
 
 progress_clear() {
@@ -198,6 +209,26 @@ take_lock() {
 	}
 	printf '%s, process %d\n' "${0##*/}" $$ >"$BUILD/.lock"
 	export PADATA_MT_LOCK=$BUILD
+}
+
+# What each script does first: the packages that its tasks need (see scripts/setup),
+# and the lock. The counterpart of that in common.py.
+prepare() { # TASK...
+	local task known=" ${PADATA_MT_PACKAGES:-} "
+	for task; do
+		# Once is enough for what this one calls
+		[[ $known = *" $task "* ]] || {
+			"$ROOT/scripts/setup" "$@"
+			break
+		}
+	done
+	export PADATA_MT_PACKAGES="${PADATA_MT_PACKAGES:-} $*"
+	take_lock
+}
+
+# The line of a log that says why something failed
+reason() { # FILE
+	python3 "$ROOT/scripts/reason.py" "$1" 2>/dev/null
 }
 
 # What the base in build/linux is

@@ -26,6 +26,7 @@ from pathlib import Path
 import common
 from common import (BUILD, LINUX, ROOT, Failure, call, duration, end_with_parent, progress,
 		    relative)
+from reason import reason
 
 SOURCES = ROOT / "scripts/real-memory"
 PLACE = BUILD / "bench"
@@ -104,7 +105,7 @@ def git(*arguments):
 	ended = common.git(*arguments)
 	if ended.returncode:
 		raise Failure(f"git {arguments[0]} in build/linux: "
-			      + (ended.stderr.strip() or "failed").splitlines()[-1])
+			      + reason(ended.stderr.splitlines()))
 	return ended.stdout
 
 
@@ -163,9 +164,8 @@ def compile_one(command, source, result, cwd=None):
 	ended = subprocess.run([*command, "-o", result, source], text=True, cwd=cwd,
 			       capture_output=True, env={**os.environ, "LC_ALL": "C"})
 	if ended.returncode:
-		errors = [line for line in ended.stderr.splitlines() if "error" in line]
 		raise Failure(f"{Path(source).name} does not build for the bench: "
-			      + (errors or ended.stderr.splitlines() or ["?"])[0])
+			      + reason(ended.stderr.splitlines()))
 
 
 def settle_jump_labels(built):
@@ -176,7 +176,7 @@ def settle_jump_labels(built):
 			       capture_output=True)
 	if ended.returncode:
 		raise Failure(f"objtool --hacks=jump_label {relative(built)}: "
-			      + (ended.stderr.splitlines() or ["failed"])[0])
+			      + reason(ended.stderr.splitlines()))
 
 
 def build(fill=None):

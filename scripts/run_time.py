@@ -10,6 +10,7 @@ import subprocess
 
 import job_guests
 from common import BUILD, Failure, relative
+from reason import reason
 
 KERNELS = ("stock-bench", "series-bench")
 SERIES = KERNELS[1]
@@ -133,7 +134,7 @@ def contended(boot):
 			       source], text=True, capture_output=True)
 	if made.returncode:
 		raise Failure(f"{relative(source)} does not build: "
-			      + made.stderr.strip().splitlines()[0])
+			      + reason(made.stderr.splitlines()))
 	cpus = HOG_CPUS
 	# Guest time that counts instructions, of all CPUs together, is the same on
 	# a host that is busy with other things

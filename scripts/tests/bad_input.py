@@ -16,9 +16,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
+import common
 import kernels
 from common import BUILD, LINUX, ROOT
+from reason import reason
 from tests import refused, toy
 
 PLACE = BUILD / "test/bad-input"
@@ -43,6 +46,16 @@ case " $* " in
 	exit 2
 esac
 exec /usr/bin/make "$@"
+"""
+LACKS_FLEX = """
+echo "make: Entering directory '/somewhere/src'"
+echo "  HOSTCC  scripts/kconfig/conf.o"
+echo "  LEX     scripts/kconfig/lexer.lex.c"
+echo "/bin/sh: 1: flex: not found"
+echo "make[2]: *** [scripts/Makefile.host:9: scripts/kconfig/lexer.lex.c] Error 127"
+echo "make: *** [Makefile:226: __sub-make] Error 2"
+echo "make: Leaving directory '/somewhere/src'"
+exit 2
 """
 HANGS_WITH_KVM = """
 case "$*" in
@@ -149,6 +162,22 @@ def disk_full_for_build():
 	try:
 		return Case("disk-full-for-build", {"make": COMPILER_FINDS_DISK_FULL}).run(
 			"scripts/build", name, says=r"^build: no space left .*free some")
+	finally:
+		if not existed:
+			shutil.rmtree(place, ignore_errors=True)
+
+
+def build_that_fails():
+	"""a build that fails for want of a program"""
+	name = "series-off"
+	place = BUILD / "kernel" / name
+	existed = place.exists()
+	for stamp in (".stamp", ".configured", ".built"):
+		(place / stamp).unlink(missing_ok=True)
+	try:
+		return Case("build-that-fails", {"make": LACKS_FLEX}).run(
+			"scripts/build", name,
+			says=rf"^build: {name} does not build: /bin/sh: 1: flex: not found \(all of")
 	finally:
 		if not existed:
 			shutil.rmtree(place, ignore_errors=True)
@@ -329,6 +358,12 @@ def dmesg_without_figures():
 			says=r"^measure: .*before\.txt.*deferred")
 
 
+def wrong_reasons():
+	"""Where another line is taken from a log than the one that says why."""
+	return [f"'{found}', not '{right}'" for right, log in refused.LOGS
+		if (found := reason(log.splitlines())) != right]
+
+
 # ---- in a small checkout -------------------------------------------------------
 
 def judge_small(ended, says, status=None):
@@ -353,6 +388,60 @@ def wrong_values(report, checkout):
 		ended = toy.run(place, "sh", "-c", given + refused.fill(command, names))
 		problems = judge_small(ended, f"^{says}")
 		report.check(not problems, about, problems)
+
+
+def path_without_packages():
+	"""A PATH with a dpkg-query that knows of no package."""
+	programs = toy.PLACE / "nothing-installed"
+	programs.mkdir(parents=True, exist_ok=True)
+	(programs / "dpkg-query").write_text(f"#!/bin/sh\n{NOTHING_INSTALLED}\n")
+	(programs / "dpkg-query").chmod(0o755)
+	return f"{programs}:{os.environ['PATH']}"
+
+
+def nothing_installed(checkout):
+	"""no packages: whatever is called first names or installs them"""
+	told = re.search(r"^TARGETS = (.*)", (checkout / "Makefile").read_text(), re.M)[1]
+	problems = []
+	for target in set(told.split()) - {"clean", "figures"}:
+		ended = toy.run(checkout, "make", target, KERNEL="series",
+				CONFIG=str(BUILD / "kernel/series/.config"), SCENARIO="two-cpus",
+				KERNEL_URL="https://a.b/c", INITRAMFS_URL="https://a.b/d",
+				PATH=path_without_packages())
+		said = "setup: missing, and not installed because NO_INSTALL is set: "
+		if not ended.returncode or said not in ended.stderr + ended.stdout:
+			problems.append(f"make {target}: {(ended.stderr + ended.stdout)[-200:]}")
+	return problems
+
+
+LONG = (r"This takes about \d+ min: 1 min to install packages; 2 min to fetch and unpack "
+	r"the kernel's source; \d+ min to build 5 kernels, [^;]*; \d+ min to boot and measure\.")
+
+
+def long_work(checkout):
+	"""work that takes long: how long is said at the beginning, and that it goes on"""
+	place = toy.copy(checkout, "from-nothing", "build")
+	ended = toy.run(place, "scripts/measure", PATH=path_without_packages())
+	first = (ended.stdout.splitlines() or [""])[0]
+	problems = [] if re.match(LONG, first) else [f"measure: it said '{first}'"]
+	with mock.patch.object(common, "progress") as shown, \
+			mock.patch.dict(os.environ, PADATA_MT_LEFT=f"{time.time():.0f} 600"):
+		with common.working_on("Sleeping"), common.working_on(lambda: "Dreaming"):
+			time.sleep(2.5)
+		time.sleep(1.5)
+		said = [call.args[0] for call in shown.call_args_list]
+		left = common.left_of_all()
+	# On a busy machine a second may be left out
+	if said[:1] != ["Sleeping, 0 s"] and said[:1] != ["Sleeping, 0 s; Dreaming, 0 s"] or (
+			"Sleeping, 2 s; Dreaming, 2 s" not in said) or len(said) > 3:
+		problems.append(f"while it works it shows {said}")
+	if left != "; all: about 10 min left":
+		problems.append(f"with ten minutes left it shows '{left}'")
+	ended = toy.run(checkout, "bash", "-c", ". scripts/lib.sh; left_of_all",
+			PADATA_MT_LEFT=f"{time.time() + 60:.0f} 540")
+	if ended.stdout != "; all: about 10 min left":
+		problems.append(f"with ten minutes left lib.sh shows '{ended.stdout}'")
+	return problems
 
 
 def second_run(checkout):
@@ -471,10 +560,11 @@ DMESG = """[    0.000000] Linux version 6.12.0
 [    1.000000] node 0 deferred pages initialised in 80ms
 [    2.000000] Run /init as init process
 """
-SMALL_CASES = (second_run, odd_path, odd_path_of_build, no_home, reader_that_leaves,
-	       read_only)
+SMALL_CASES = (nothing_installed, long_work, second_run, odd_path, odd_path_of_build, no_home,
+	       reader_that_leaves, read_only)
 
 CASES = (missing_package, no_network, disk_full_for_packages, disk_full_for_build,
+	 build_that_fails,
 	 patch_that_does_not_apply, kernel_that_hangs, kernel_that_panics,
 	 kvm_that_does_not_work, guest_too_large, memory_that_is_none,
 	 kernel_that_is_none, ctrl_c, dmesg_without_figures)
@@ -483,6 +573,8 @@ CASES = (missing_package, no_network, disk_full_for_packages, disk_full_for_buil
 def check(report):
 	for case in CASES:
 		check_case(report, case)
+	problems = wrong_reasons()
+	report.check(not problems, "the line of a log that says why", problems)
 	checkout = toy.make()
 	wrong_values(report, checkout)
 	for case in SMALL_CASES:

@@ -4,6 +4,7 @@
 import collections
 import contextlib
 import io
+import json
 import re
 import tempfile
 from pathlib import Path
@@ -25,11 +26,17 @@ LINES = {
 		    [    0.400001] node 1 deferred pages initialised in 76ms
 		    [    0.404000] node 0 deferred pages initialised in 80ms""",
 		 {0: (80.0, None, None), 1: (76.0, None, None)}, 80.0, None),
-	"series, one CPU": ("""[    0.1] smp: Brought up 1 node, 1 CPU
+	"series": ("""[    0.1] smp: Brought up 2 nodes, 4 CPUs
+		[    0.2] node 1 deferred pages initialised in 3ms: 3250us, 4194304 pages on CPUs 2-3
+		[    0.2] node 0 deferred pages initialised in 4ms: 4321us, 4194304 pages on CPUs 0-1
+		[    0.2] deferred pages initialised in 4ms: 4400us, 8388608 pages on 4 CPUs, 2097152..2097152 each""",
+		{0: (4.321, 4194304, (0, 1)), 1: (3.25, 4194304, (2, 3))}, 4.4,
+		(8388608, 4, 2097152, 2097152, 1.0)),
+	"series before, one CPU": ("""[    0.1] smp: Brought up 1 node, 1 CPU
 		<6>[    0.2] node 0 deferred pages initialised in 4321us: 4194304 pages on CPUs 0
 		<6>[    0.2] deferred pages initialised in 4400us: 4194304 pages on 1 CPUs, 4194304..4194304 each""",
 		{0: (4.321, 4194304, (0,))}, 4.4, (4194304, 1, 4194304, 4194304, 1.0)),
-	"series, journal": ("""Nov 21 10:00:00 host kernel: node 0 deferred pages initialised in 3000us: 6000 pages on CPUs 0-3,6
+	"series before, journal": ("""Nov 21 10:00:00 host kernel: node 0 deferred pages initialised in 3000us: 6000 pages on CPUs 0-3,6
 		Nov 21 10:00:00 host kernel: node 1 deferred pages initialised in 4321us: 2000 pages on CPUs 4-5
 		Nov 21 10:00:00 host kernel: deferred pages initialised in 4400us: 8000 pages on 7 CPUs, 500..2000 each
 		Nov 21 10:00:00 host kernel: Run /init as init process""",
@@ -41,6 +48,38 @@ NOTHING = {
 	"the total alone": "[    0.2] deferred pages initialised in 4400us: 1 pages "
 			   "on 1 CPUs, 1..1 each",
 }
+
+# One boot, as the options of dmesg and the journal have it: for each what comes before
+# a message, once with its time since the start of the boot and once in all else. The
+# time of the phase, and of the boot where these forms have one.
+MESSAGES = ((0, "Linux version 6.12.0"), (319928, "smp: Brought up 1 node, 2 CPUs"),
+	    (400001, "node 0 deferred pages initialised in 80ms"),
+	    (1250000, "Run /init as init process"))
+FORMS = {
+	"dmesg": ("[{s:5}.{us:06}] ", "", 1250),
+	"dmesg --color=always": ("\x1b[32m[{s:5}.{us:06}] \x1b[0m\x1b[33m", "\x1b[0m", 1250),
+	"dmesg --raw": ("<6>[{s:5}.{us:06}] ", "", 1250),
+	"dmesg --decode": ("kern  :info  : [{s:5}.{us:06}] ", "", 1250),
+	"dmesg with PRINTK_CALLER": ("[{s:5}.{us:06}][    T1] ", "", 1250),
+	"dmesg --show-delta": ("[{s:5}.{us:06} <    0.000012>] ", "", 1250),
+	"dmesg --time-format iso": ("2026-11-21T10:00:0{s},{us:06}+01:00 ", "", 1250),
+	"dmesg --notime": ("", "", None),
+	"dmesg -T": ("[Sat Nov 21 10:00:0{s} 2026] ", "", None),
+	"dmesg -T, in colours": ("\x1b[32m[Sat Nov 21 10:00:0{s} 2026] \x1b[m", "\x1b[K", None),
+	"journalctl -k": ("Nov 21 10:00:0{s} some-host kernel: ", "", None),
+	"journalctl -k, short-iso": ("2026-11-21T10:00:0{s}+0100 some-host kernel: ", "", None),
+	"journalctl -k, short-precise": ("Nov 21 10:00:0{s}.{us:06} some-host kernel: ", "", None),
+	"journalctl -k, short-monotonic": ("[{s:5}.{us:06}] some-host kernel: ", "", 1250),
+	"journalctl -k, cat": ("", "", None),
+	"kern.log": ("Nov 21 10:00:09 some-host kernel: [{s:5}.{us:06}] ", "", 1250),
+	"a console of Windows": ("[{s:5}.{us:06}] ", "\r", 1250),
+}
+# What is to be summed up there, and not where the minute comes instead
+HUMAN = """\x1b[32m[Nov21 10:00] \x1b[0mLinux version 6.12.0
+\x1b[32m[  +0.319928] \x1b[0msmp: Brought up 1 node, 2 CPUs
+\x1b[32m[  +0.080073] \x1b[0mnode 0 deferred pages initialised in 80ms
+\x1b[32m[  +0.849999] \x1b[0mRun /init as init process"""
+HUMAN_MINUTE = HUMAN.replace("[  +0.080073]", "[Nov21 10:01]")
 
 # Boots of a small and a large guest. In one of them a message comes twice.
 SMALL_BOOT = """[    0.000001] Linux version 6.12.0-{kernel}
@@ -77,7 +116,8 @@ RESULTS = {
 	"machine": {"cpu": "<CPU>", "cores": 16, "memory_gib": 64.0, "kernel": "6.12",
 		    "accelerator": "tcg"},
 	"versions": {"qemu": "QEMU", "compiler": "gcc",
-		     "kernels": {"stock": {"git_tree": "0" * 40}}},
+		     "kernels": {"stock": {"git_tree": "0" * 40},
+				 "series": {"git_tree": "1" * 40}}},
 	"references": ["stock", "baseline"], "command": "measure",
 	"guests": {"16G": "16 CPUs", "512G": "16 CPUs"},
 	"deferred_init_ms": BOOTS, "boot_ms": BOOTS,
@@ -167,13 +207,109 @@ def check(report):
 			problems = []
 		report.check(not problems, f"{name} is no dmesg with these lines", problems)
 
+	problems = reading_forms()
+	report.check(not problems, "all forms of dmesg and of the journal are read", problems)
 	problems = comparing_folders()
 	report.check(not problems, "folders of dmesg files are compared by their medians",
 		     problems)
 	problems = taking_apart()
 	report.check(not problems, "a boot is taken apart at its messages", problems)
+	problems = quoting()
+	report.check(not problems, "figures are named that the results do not have", problems)
 	problems = showing()
 	report.check(not problems, "table and page show what was measured", problems)
+
+
+def reading_forms():
+	"""What is wrong with how FORMS are read."""
+	texts = {name: ("\n".join(
+			before.format(s=us // 1000000, us=us % 1000000) + message + after
+			for us, message in MESSAGES), boot, 80073 if boot else None)
+		 for name, (before, after, boot) in FORMS.items()}
+	texts["dmesg --human"] = (HUMAN, 1250, 80073)
+	texts["dmesg --human, over a minute"] = (HUMAN_MINUTE, None, None)
+	problems = []
+	for name, (text, boot, phase) in texts.items():
+		try:
+			times = dmesg.parse(text.splitlines(), name)
+		except Failure as failure:
+			problems.append(f"{name}: {failure}")
+			continue
+		found = times.deferred_ms, times.boot_ms, times.deferred_us
+		if found != (80, boot, phase):
+			problems.append(f"{name}: {found}, not {(80, boot, phase)}")
+	return problems
+
+
+# A checkout's texts, with all that may be wrong with them
+TEXTS = {
+	"README.md": """It takes 1.00 ms, in 16 GiB. In `3.33` no figure, nor in 6.12.117.
+
+```console
+$ scripts/measure of old
+  16G series 7.77
+```
+
+The rest: 0.26 of it, and 45 % of 512 pages.
+""",
+	"Documentation/guide.md": "| 16G | 1.8 | 1234 |\n\n5.5 seconds are published.\n",
+	"patches/one/0001-a.patch": """From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001
+From: Some One <a@b>
+Date: Fri, 27 Nov 2026 00:11:22 +0000
+Subject: [PATCH 1/1] mm: take 500 ms less
+
+From 5000 ms to 1000, with 87 instructions, not 86 instructions.
+---
++	9.99
+""",
+	"scripts/check-exceptions": "figures Documentation/* 5.5 published\n"
+				    "figures one/0001-* 3.14 by the way\n",
+}
+OUT_OF_DATE = ["README.md: its table is not that of these results: \"make figures\" writes it",
+	       "README.md:8: the results have no 0.26, 45",
+	       "Documentation/guide.md:1: the results have no 1.8",
+	       "patches/one/0001-a.patch:4: the results have no 500",
+	       "patches/one/0001-a.patch:6: the results have no 86",
+	       "scripts/check-exceptions: no longer needed: figures one/0001-* 3.14"]
+
+
+def quoting():
+	"""What is wrong with the way figures in TEXTS are found that RESULTS do not have."""
+	figures = builds.load("scripts/figures")
+	with tempfile.TemporaryDirectory() as place:
+		for name, text in TEXTS.items():
+			path = Path(place, name)
+			path.parent.mkdir(parents=True, exist_ok=True)
+			path.write_text(text)
+		with mock.patch.multiple(figures, ROOT=Path(place),
+					 README=Path(place, "README.md"),
+					 EXCEPTIONS=Path(place, "scripts/check-exceptions"),
+					 MEASURED=Path(place, "build/results.json"),
+					 KEPT=Path(place, "kept/results.json")):
+			results = RESULTS | {"command": "scripts/measure --boots 3"}
+			found = list(figures.out_of_date(results))
+			problems = [f"it says: {line}" for line in found if line not in OUT_OF_DATE]
+			problems += [f"it does not say: {line}" for line in OUT_OF_DATE
+				     if line not in found]
+			figures.MEASURED.parent.mkdir()
+			figures.MEASURED.write_text(json.dumps(results))
+			with contextlib.redirect_stdout(io.StringIO()):
+				figures.take()
+			after = list(figures.out_of_date(figures.read(figures.KEPT)))
+			if [line.partition(": ")[2] for line in after] != [
+					line.partition(": ")[2] for line in OUT_OF_DATE[1:]]:
+				problems.append(f"with a new table it says {after}")
+			written = figures.README.read_text()
+			if ("7.77" in written or "16G series" not in written
+			    or not written.endswith("of 512 pages.\n")):
+				problems.append(f"README.md became {written}")
+			figures.KEPT.write_text("{}")
+			try:
+				figures.read(figures.KEPT)
+				problems.append("an empty file was taken for results")
+			except Failure:
+				pass
+	return problems
 
 
 def comparing_folders():

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Scripts that are killed, or run without root, lose nothing.
+"""Scripts that are killed, run without root, or at an odd path, lose nothing.
 
 In small checkouts, see toy.py: killed at several moments by Ctrl-C, by a plain kill
 and by one that no process can answer, a script called again does the rest. Nothing
 may hang on the moment: one that had ended already must have ended well.
+
+And the whole way with the real kernel, in a checkout whose path has a blank.
 """
 
 import os
@@ -15,8 +17,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from common import progress
-from tests import toy
+from common import BUILD, ROOT, progress
+from tests import bad_input, builds, toy
 
 MOMENTS = (0.1, 0.3, 0.5, 0.7, 0.9)		# of the time that it takes
 # What is killed: all that the terminal would reach, or the script alone
@@ -194,7 +196,80 @@ def without_root(checkout):
 	return problems
 
 
+# ---- at an odd path ----------------------------------------------------------------
+
+# All that is called by a person, with blanks wherever a path is given. "make measure"
+# is made of what tree, build, bench and boot do, and of reading dmesg; clean would
+# remove what other tests need.
+WHOLE_WAY = (
+	"make tree",
+	"make check",
+	"scripts/refresh --to '{given}/queue'",
+	"make build KERNEL=series",
+	"scripts/boot series --run '{given}/hello' --extra '{given}/file' --log '{given}/log.txt'",
+	"scripts/bench --rounds 1 --memory 64M --json '{given}/bench.json'",
+	"make measure DMESG=\"'{given}/before.txt' '{given}/log.txt'\"",
+	"make mbox TO='{given}/mails'",
+	# Where its packages are: the part "deb" installs them
+	"! NO_INSTALL=1 scripts/setup deb 2>&- || "
+	"make deb CONFIG='{given}/config' TOUCHED=files TO={place}/deb",
+	"make lava SCENARIO=two-cpus KERNEL_URL=https://a.b/c INITRAMFS_URL=https://a.b/d",
+	"make test ONLY='figures results' JUNIT='{given}/junit.xml'",
+)
+KERNEL = BUILD / "kernel/series"
+
+
+def blank_in_path():
+	"""What does not work in a checkout whose path has blanks and a quote, and that has
+	what is built here."""
+	ended = builds.script("scripts/build", KERNEL.name)
+	if not ended.ok:
+		yield from ended.details()
+		return
+	folder = BUILD / "test/odd-path"
+	place, given = folder / "a checkout's copy", folder / "what it is given"
+	# Only the link of the last one is removed
+	shutil.rmtree(folder, ignore_errors=True)
+	given.mkdir(parents=True)
+	place.mkdir()
+	listed = subprocess.run(["git", "-c", "safe.directory=*", "-C", ROOT, "ls-files", "-z",
+				 "-c", "-o", "--exclude-standard"], text=True, check=True,
+				capture_output=True).stdout
+	for name in filter(None, listed.split("\0")):
+		if (ROOT / name).is_file():
+			(place / name).parent.mkdir(parents=True, exist_ok=True)
+			shutil.copy2(ROOT / name, place / name)
+	(place / "build").symlink_to(BUILD)
+	(given / "hello").write_text("#!/bin/sh\necho hello from $(cat /extra/file)\n")
+	(given / "file").write_text("a file\n")
+	(given / "before.txt").write_text(bad_input.DMESG)
+	shutil.copy(KERNEL / ".config", given / "config")
+	# So that it is configured anew
+	for stamp in (".stamp", ".built", ".configured"):
+		(KERNEL / stamp).unlink(missing_ok=True)
+
+	environment = {key: value for key, value in os.environ.items()
+		       if key not in ("FULL", "ONLY", "MINUTES", "PADATA_MT_PACKAGES")}
+	for command in WHOLE_WAY:
+		command = command.format(given=given, place=folder)
+		progress(f"In a checkout with a blank in its path: {command}")
+		ended = subprocess.run(command, shell=True,
+				       cwd=place, text=True, errors="replace",
+				       env=environment | {"NO_INSTALL": "1"},
+				       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+				       stderr=subprocess.PIPE)
+		if ended.returncode:
+			said = ended.stdout.splitlines()[-12:] + ended.stderr.splitlines()[-3:]
+			yield f"{command}: {' | '.join(said)}"
+	if "hello from a file" not in (given / "log.txt").read_text(errors="replace"):
+		yield "the guest did not run the program that it was given"
+	shutil.rmtree(folder)
+
+
 def check(report):
+	problems = list(blank_in_path())
+	report.check(not problems, "the whole way in a checkout with a blank in its path",
+		     problems)
 	checkout = toy.make("hardening")
 	for prepare, script in WORK:
 		for kill in KILLS:

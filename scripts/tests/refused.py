@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Wrong values for each variable and option, and damaged files: what is called, and
-the line that answers. Part of bad-input; see there.
+the line that answers. Logs, and the line that says why. Part of bad-input; see there.
 """
 
 import shlex
@@ -98,6 +98,83 @@ uncommitted changes | echo >>build/linux/kernel/toy.c | scripts/refresh | refres
 commits that are in no patch | {git} commit -q --allow-empty -m more | scripts/mbox | mbox: build/linux has commits
 a configuration that is missing | rm kernel/configs/padata_mt.config | scripts/build series | build: \S*padata_mt.config: No such file
 """.strip().splitlines()]
+
+# (the line that says why, the log)
+LOGS = [
+	("kernel/a.c:12:3: error: 'x' undeclared (first use in this function)",
+	 """make: Entering directory '/tmp/src'
+make[1]: Entering directory '/tmp/kernel/series'
+  CC      kernel/a.o
+  CC      kernel/b.o
+../../src/kernel/b.c: In function 'f':
+../../src/kernel/b.c:5:1: warning: error: is no label here [-Wunused-label]
+    5 | error:
+kernel/a.c: In function 'g':
+kernel/a.c:12:3: error: 'x' undeclared (first use in this function)
+   12 |   x = 1;
+make[3]: *** [scripts/Makefile.build:229: kernel/a.o] Error 1
+make[3]: *** Waiting for unfinished jobs....
+make: *** [Makefile:224: __sub-make] Error 2
+make: Leaving directory '/tmp/src'"""),
+	("ld: kernel/a.o: in function `g': a.c:(.text+0x1): undefined reference to `h'",
+	 """  LD      vmlinux
+ld: kernel/a.o: in function `g': a.c:(.text+0x1): undefined reference to `h'
+make[2]: *** [scripts/Makefile.vmlinux:34: vmlinux] Error 1"""),
+	("make[2]: *** No rule to make target 'x', needed by 'y'.  Stop.",
+	 """make: Entering directory '/tmp/src'
+which: no pahole in (/usr/bin): not found
+make[2]: *** No rule to make target 'x', needed by 'y'.  Stop.
+make: *** [Makefile:224: __sub-make] Error 2"""),
+	("kernel/Kconfig.a:7: syntax error",
+	 """make: Entering directory '/tmp/src'
+  GEN     Makefile
+kernel/Kconfig.a:7: syntax error
+kernel/Kconfig.a:6: unknown statement "confg"
+make[2]: *** [scripts/kconfig/Makefile:95: olddefconfig] Error 1"""),
+	("The merge file '/tmp/a' does not exist.  Exit.",
+	 """Using .config as base
+Merging /tmp/a
+The merge file '/tmp/a' does not exist.  Exit."""),
+	("gcc: fatal error: Killed signal terminated program cc1",
+	 """  CC      mm/a.o
+gcc: fatal error: Killed signal terminated program cc1
+compilation terminated.
+make[3]: *** [scripts/Makefile.build:229: mm/a.o] Error 1"""),
+	("a test that we wrote says why",
+	 """make: Entering directory '/tmp/src'
+  GEN     something
+a test that we wrote says why
+make[1]: *** [Makefile:1: something] Error 1
+make: Leaving directory '/tmp/src'"""),
+	("make: *** [Makefile:1: something] Error 1",
+	 """make: Entering directory '/tmp/src'
+make: *** [Makefile:1: something] Error 1"""),
+	("xz: (stdin): File format not recognized",
+	 """xz: (stdin): File format not recognized
+tar: Child returned status 1
+tar: Error is not recoverable: exiting now"""),
+	("error: patch failed: mm/a.c:1",
+	 """Applying: mm: change it
+hint: Use 'git am --show-current-patch=diff' to see the failed patch
+error: patch failed: mm/a.c:1
+error: mm/a.c: patch does not apply"""),
+	("fatal: not a git repository: '/tmp/x'",
+	 """warning: something else
+fatal: not a git repository: '/tmp/x'
+hint: try again"""),
+	("E: Failed to fetch http://a/b.deb  404  Not Found",
+	 """Get:1 http://a b
+Err:2 http://a c
+  404  Not Found
+E: Failed to fetch http://a/b.deb  404  Not Found
+E: Unable to fetch some archives, maybe run apt-get update or try with --fix-missing?"""),
+	("dpkg: error processing package flex (--configure):",
+	 """Setting up flex (2.6.4) ...
+dpkg: error processing package flex (--configure):
+ installed flex package post-installation script subprocess returned error exit status 1
+E: Sub-process /usr/bin/dpkg returned an error code (1)"""),
+	("it said nothing", ""),
+]
 
 
 def fill(text, names):

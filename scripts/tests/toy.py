@@ -23,7 +23,8 @@ TOPICS = ("one", "two")
 def environment(**more):
 	"""Installs nothing, and holds no lock."""
 	known = {key: value for key, value in os.environ.items()
-		 if key not in ("PADATA_MT_LOCK", "PADATA_MT_TREE", "FULL", "ONLY", "FORCE",
+		 if key not in ("PADATA_MT_LOCK", "PADATA_MT_TREE",
+				"PADATA_MT_PACKAGES", "PADATA_MT_LEFT", "FULL", "ONLY", "FORCE",
 				"MINUTES", "KERNEL", "DMESG", "TO", "SIGNOFF", "VERSION")}
 	return known | {"NO_INSTALL": "1", "BASE_TARBALL": str(BASE),
 			# Its kernel has no get_maintainer.pl
