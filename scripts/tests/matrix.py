@@ -12,7 +12,7 @@ from common import BUILD, Failure, progress
 from tests import boots
 
 OURS = ("about", "kernels", "deferred", "shows", "series shows", "expect",
-	"without debug", "baseline append")
+	"baseline append")
 EXPECT = ("same pages", "other pages", "panic", "warned", "hang")
 
 # What zones must have in common; the number of free pages varies with timing
@@ -53,9 +53,6 @@ def check_scenarios(report, file, instead=None):
 	that name no kernels of their own, with the kernel `instead`."""
 	running = []
 	for name, scenario in read_scenarios(file, instead):
-		if "without debug" in scenario and instead == DEBUG:
-			report.skip(f"{name}: {scenario['about']}", scenario["without debug"])
-			continue
 		futures = {}
 		for kernel in scenario["kernels"].split():
 			settings = {key: value for key, value in scenario.items()
