@@ -2,13 +2,13 @@
 /*
  * A client of padata's multithreaded jobs: the module of Documentation/client.md
  *
- * It runs four jobs when it is loaded, looks at every unit of each, and says what
- * it found.  The first three go over the numbers 1, 2, 3, ...  From each of them a
- * chain leads down to 1: an even number n is followed by n / 2, an odd one by
- * 3 * n + 1.  The module notes how many numbers each chain has.  That is easy to
+ * It runs four jobs when it is loaded, looks at every unit of each, and says
+ * what it found.  The first three go over the numbers 1, 2, 3, ...  From each of
+ * them a chain leads down to 1: n / 2 follows an even number n, and 3 * n + 1 an
+ * odd one.  The module notes how many numbers each chain has.  That is easy to
  * check, takes longer for some numbers than for others, and has a known outcome:
- * below a million it is 837799 that has the longest chain, of 525 numbers.  The
- * fourth job goes along a list, and gives each entry an array of sorted values.
+ * below a million 837799 has the longest chain, of 525 numbers.  The fourth job
+ * goes along a list, and gives each entry an array of sorted values.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -62,11 +62,11 @@ MODULE_PARM_DESC(kill_at, "Number at which the caller of a job is killed (none)"
 
 /**
  * struct chains - what the jobs over numbers work on
- * @length: Of the chain of each number; 0 while it is not known.
- * @longest: The number with the longest chain, and the lowest one of these.
+ * @length: How long the chain of each number is; 0 while that is not known.
+ * @longest: The number with the longest chain; the lowest if there are more.
  *	     0 while there is none.
- * @lock: Protects that.
- * @caller: Who runs the job.
+ * @lock: Protects @longest.
+ * @caller: The thread that runs the job.
  */
 struct chains {
 	u16			*length;
@@ -146,7 +146,7 @@ static int node_of(const u16 *entry)
 	return page_to_nid(vmalloc_to_page(entry));
 }
 
-/* The same, with what padata can know of where the memory is. */
+/* The same, but padata is told on which nodes the memory is. */
 static int count_chains_by_node(struct chains *chains)
 {
 	unsigned long middle = max(ALIGN_DOWN(numbers / 2, GRAIN), 1UL);
@@ -174,7 +174,7 @@ static int count_chains_by_node(struct chains *chains)
 	return padata_do_multithreaded(&job);
 }
 
-/* With kill_at, stands for someone who kills the caller meanwhile. */
+/* With kill_at, acts as if someone killed the caller meanwhile. */
 static int do_chains_till_killed(unsigned long start, unsigned long end,
 				 void *arg)
 {
@@ -202,7 +202,7 @@ static int count_chains_killable(struct chains *chains)
 	return padata_do_multithreaded(&job);
 }
 
-/* Whether each chain is as one thread counts it, or after an error none is. */
+/* Whether each chain is right, or after an error no length is left. */
 static bool chains_are_good(const struct chains *chains, int err)
 {
 	unsigned long number, longest = 1;
@@ -221,7 +221,7 @@ static bool chains_are_good(const struct chains *chains, int err)
 	return longest == chains->longest;
 }
 
-/* Run one of the jobs over numbers, and look at what came of it. */
+/* Run one of the jobs over numbers, and look at its result. */
 static int try_chains(const char *name, int (*count)(struct chains *chains))
 {
 	struct chains chains = {};
@@ -252,7 +252,7 @@ static int try_chains(const char *name, int (*count)(struct chains *chains))
  * struct bucket - an entry of a list, and the unit of the job that goes along it
  * @link: To the next one.
  * @number: Its place on the list, counted from 0.
- * @values: BUCKET_SIZE of them, sorted; NULL while there are none.
+ * @values: BUCKET_SIZE sorted values; NULL while there are none.
  */
 struct bucket {
 	struct list_head	link;
@@ -411,7 +411,7 @@ static int __init padata_client_init(void)
 }
 module_init(padata_client_init);
 
-/* Nothing is left to do, but a module without this one cannot be removed. */
+/* Nothing is left to do, but without this function no module can be removed. */
 static void __exit padata_client_exit(void)
 {
 }
