@@ -26,17 +26,19 @@ JOBS, CHUNK_JOBS = 1000, 200
 SMALL_JOBS = 2000
 SMALL = f"jobs={SMALL_JOBS} size=1"
 
-# Emulated in turns by one CPU of the host: more of them only take longer
+# Emulated in turns by one CPU of the host: more of them only take longer. What a
+# cgroup weighs is divided among its CPUs, so what helpers take from it shows with more.
 HOG_CPUS = 2
+WEIGHTS_CPUS = 4
 
-# 200 ms of computing, and where the caller has a hundredth of its CPU 20 ms
+# 200 ms of computing, and where the caller has a hundredth of its CPU 40 ms
 HOG_SCRIPT = """
 /extra/contend 4000
 """
 WEIGHTS_SCRIPT = """
 group light cpu.weight 1
 group heavy cpu.weight 100
-/extra/contend 400 $CGROUPS/light $CGROUPS/heavy
+/extra/contend 800 $CGROUPS/light $CGROUPS/heavy
 """
 
 # 1 s of computing, in chunks of 1 ms or more
@@ -175,7 +177,7 @@ def contended(boot, kernel=SERIES, cpus=HOG_CPUS):
 	return beside_hogs(boot, kernel, cpus, "contended", HOG_SCRIPT)
 
 
-def weights(boot, kernel=SERIES, cpus=HOG_CPUS):
+def weights(boot, kernel=SERIES, cpus=WEIGHTS_CPUS):
 	"""Beside programs in a cgroup that has 100 times the weight of the caller's."""
 	return beside_hogs(boot, kernel, cpus, "weights", WEIGHTS_SCRIPT)
 
