@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What multithreaded jobs cost, and how they behave on a busy machine.
 
-Called by scripts/measure.
+Called by scripts/measure, scripts/busy and the tests.
 """
 
 import re
@@ -161,7 +161,9 @@ def beside_hogs(boot, kernel, cpus, name, script):
 		re.compile(r"contend: threads (\d+) job (\d+) ns hogs (\d+) turns").search,
 		lines) if match]
 	if len(rounds) < 2 or len(rounds) % 2:
-		raise Failure("the guest with hogs did not print its rounds")
+		missing = any("padata_bench/run: No such file" in line for line in lines)
+		raise Failure(f"{kernel} has no padata_bench to run jobs with" if missing
+			      else "the guest with hogs did not print its rounds")
 	pairs = list(zip(rounds[::2], rounds[1::2]))
 	return {"cpus": cpus,
 		"job_ms": {"single": [single[1] / 1e6 for single, _ in pairs],
