@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What multithreaded jobs cost, and how they behave on a busy machine.
 
-Called by scripts/measure.
+Called by scripts/measure, scripts/busy and the tests.
 """
 
 import re
@@ -16,7 +16,7 @@ KERNELS = ("stock-bench", "series-bench")
 SERIES = KERNELS[1]
 
 GOALS = {"small_job": 100, "job": 1, "hogs": 0.05, "contended_job": 1.05,
-	 "quota": 1.1, "isolated": 0}
+	 "weights": 0.02, "quota": 1.1, "isolated": 0}
 
 # Each once, beside the rounds with all CPUs of the host
 CHUNK_CPUS = (1, 2, 4, 8, 16)
@@ -27,8 +27,20 @@ JOBS, CHUNK_JOBS = 1000, 200
 SMALL_JOBS = 2000
 SMALL = f"jobs={SMALL_JOBS} size=1"
 
-# Emulated in turns by one CPU of the host: more of them only take longer
+# Emulated in turns by one CPU of the host: more of them only take longer. What a
+# cgroup weighs is divided among its CPUs, so what helpers take from it shows with more.
 HOG_CPUS = 2
+WEIGHTS_CPUS = 4
+
+# 200 ms of computing, and where the caller has a hundredth of its CPU 40 ms
+HOG_SCRIPT = """
+/extra/contend 4000
+"""
+WEIGHTS_SCRIPT = """
+group light cpu.weight 1
+group heavy cpu.weight 100
+/extra/contend 800 $CGROUPS/light $CGROUPS/heavy
+"""
 
 # 1 s of computing, in chunks of 1 ms or more
 LONG = "size=20000 work_ns=50000 min_chunk=20"
@@ -57,7 +69,7 @@ def plan(cores):
 	"""About how many seconds each boot takes, in the order of measure()."""
 	return ([3] + [2] * ROUNDS * len(KERNELS)
 		+ [2 + cpus / 2 for cpus in CHUNK_CPUS for _ in KERNELS]
-		+ [40, 15] + [8] * len(job_guests.ISOLATING))
+		+ [40, 40, 15] + [8] * len(job_guests.ISOLATING))
 
 
 def measure(boot, cores):
@@ -67,6 +79,7 @@ def measure(boot, cores):
 		"jobs": job_costs(boot, cores),
 		"chunks": chunk_costs(boot),
 		"contended": contended(boot),
+		"weights": weights(boot),
 		"quota": quotas(boot),
 		"isolated": isolated(boot),
 		"goals": GOALS,
@@ -125,8 +138,8 @@ def chunk_costs(boot):
 
 # ---- on a busy machine -----------------------------------------------------
 
-def contended(boot):
-	"""A job beside a hog for each CPU: with one thread, and with many."""
+def hog_program():
+	"""scripts/engine-bench/contend.c, for guests."""
 	program = BUILD / "jobs/contend"
 	source = job_guests.PLACE / "contend.c"
 	program.parent.mkdir(parents=True, exist_ok=True)
@@ -135,17 +148,23 @@ def contended(boot):
 	if made.returncode:
 		raise Failure(f"{relative(source)} does not build: "
 			      + reason(made.stderr.splitlines()))
-	cpus = HOG_CPUS
+	return program
+
+
+def beside_hogs(boot, kernel, cpus, name, script):
+	"""A job beside a hog for each CPU: with one thread, and with many."""
 	# Guest time that counts instructions, of all CPUs together, is the same on
 	# a host that is busy with other things
-	lines = boot(SERIES, {"memory": "1G", "cpus": str(cpus), "timeout": "600",
-			      "icount": "yes", "run": str(program)},
-		     "run-time-contended")
+	strings = job_guests.settings(name, script, cpus=cpus, extra=[hog_program()])
+	lines = boot(kernel, strings | {"timeout": "600", "icount": "yes"},
+		     f"run-time-{name}")
 	rounds = [(int(match[1]), int(match[2]), int(match[3])) for match in map(
 		re.compile(r"contend: threads (\d+) job (\d+) ns hogs (\d+) turns").search,
 		lines) if match]
 	if len(rounds) < 2 or len(rounds) % 2:
-		raise Failure("the guest with hogs did not print its rounds")
+		missing = any("padata_bench/run: No such file" in line for line in lines)
+		raise Failure(f"{kernel} has no padata_bench to run jobs with" if missing
+			      else "the guest with hogs did not print its rounds")
 	pairs = list(zip(rounds[::2], rounds[1::2]))
 	return {"cpus": cpus,
 		"job_ms": {"single": [single[1] / 1e6 for single, _ in pairs],
@@ -154,6 +173,16 @@ def contended(boot):
 		# In the same time
 		"hogs_loss": [1 - (multi[2] / multi[1]) / (single[2] / single[1])
 			      for single, multi in pairs]}
+
+
+def contended(boot, kernel=SERIES, cpus=HOG_CPUS):
+	"""Beside programs in the caller's own cgroup."""
+	return beside_hogs(boot, kernel, cpus, "contended", HOG_SCRIPT)
+
+
+def weights(boot, kernel=SERIES, cpus=WEIGHTS_CPUS):
+	"""Beside programs in a cgroup that has 100 times the weight of the caller's."""
+	return beside_hogs(boot, kernel, cpus, "weights", WEIGHTS_SCRIPT)
 
 
 def quotas(boot):
@@ -202,6 +231,9 @@ def cost_rows(figures):
 	       f"{median(busy['job_ratio']):.2f}", f"{goals['contended_job']}"]
 	yield ["what the hogs lose to its helpers",
 	       f"{100 * median(busy['hogs_loss']):.1f} %", f"{100 * goals['hogs']:.0f} %"]
+	yield ["what hogs of 100 times its weight lose to them",
+	       f"{100 * median(figures['weights']['hogs_loss']):.1f} %",
+	       f"{100 * goals['weights']:.0f} %"]
 
 
 def limit_rows(figures):
@@ -250,9 +282,10 @@ take turns: their threads are rarely at the same cursor at the same moment.</p>
 <p><b>Beside CPU hogs</b>: programs that count their turns, one on each of {hog_cpus}
 CPUs, while a job runs in turn with one thread and with as many as there are CPUs. What
 the hogs lose is by comparison with the same time beside the job with one thread: the
-caller is an ordinary thread and takes its share in both. The time is guest time that
-counts instructions, with CPUs that take turns, so that what else this machine does has
-no part in it.</p>
+caller is an ordinary thread and takes its share in both. Once the hogs are in the
+caller's own cgroup, and once, in a guest with {weights_cpus} CPUs, in one with
+cpu.weight 100 while the caller's has 1. The time is guest time that counts instructions, with CPUs that take turns, so that what
+else this machine does has no part in it.</p>
 <p><b>Quota</b>: CPU time of all threads of a job over the time it took, in a guest of
 {cpus} CPUs, where cpu.max gives the caller's cgroup or its parent one CPU. <b>Isolated
 CPUs</b>: two of {cpus}, by each of three ways; the chunks are those that helpers did,
@@ -260,4 +293,5 @@ for the caller itself may run where its affinity lets it.</p>"""
 
 
 def about():
-	return ABOUT.format(cpus=job_guests.CPUS, hog_cpus=HOG_CPUS)
+	return ABOUT.format(cpus=job_guests.CPUS, hog_cpus=HOG_CPUS,
+			    weights_cpus=WEIGHTS_CPUS)

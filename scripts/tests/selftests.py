@@ -14,15 +14,30 @@ import kselftest
 from common import BUILD, Failure, progress, relative
 from tests import boots, builds, kunit, lava
 
-OURS = ("about", "kernels", "tests", "skips")
+OURS = ("about", "kernels", "tests", "without", "skips")
 
 
 def guests():
 	"""{name: settings} of the guests, with the tests to put into them."""
 	parser = configparser.ConfigParser(interpolation=None)
 	parser.read(Path(__file__).with_name("selftests.ini"))
-	return {name: dict(parser[name], extra=str(kselftest.INSTALLED))
-		for name in parser.sections()}
+	return {name: with_tests(dict(parser[name])) for name in parser.sections()}
+
+
+def with_tests(settings):
+	"""Tell the guest which programs to run."""
+	words = [f"padata_mt.{key}={','.join(settings[key].split())}"
+		 for key in ("tests", "without") if settings.get(key)]
+	return settings | {"append": " ".join([settings.get("append", ""), *words]).strip(),
+			   "extra": str(kselftest.INSTALLED)}
+
+
+def programs(settings):
+	"""Those that a guest has to run."""
+	left_out = settings.get("without", "").split()
+	return [program for program in (settings.get("tests", "").split()
+					or kselftest.programs())
+		if program not in left_out]
 
 
 def check(report):
@@ -70,7 +85,7 @@ def check_lab(report, name, result, found):
 def check_programs(report, name, settings, result):
 	lines = [guest.strip_stamp(line) for line in result.lines]
 	found = parse(name, lines)
-	for program in settings.get("tests", "").split() or kselftest.programs():
+	for program in programs(settings):
 		cases = dict(found.get(f"selftests: padata: {program}", ()))
 		passed = sum(status == "PASS" for status in cases.values())
 		problems = list(judge(program, cases, settings.get("skips", "").splitlines(),
