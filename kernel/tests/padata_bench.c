@@ -9,6 +9,12 @@
  *	cat /sys/kernel/debug/padata_bench/run
  *
  * Reading gives what came of it, a name and a value on each line.
+ *
+ * With at_release=1 the jobs run when the file is closed.  A process that ends
+ * closes its files late in its exit, so a shell can have jobs there, too.
+ *
+ * The file "begun" counts the chunks that helpers have begun on each CPU.  It
+ * can be read while a job runs.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -30,6 +36,7 @@
 #include <linux/preempt.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -43,6 +50,10 @@
 
 /* A unit must end soon after a thread is to give way. */
 #define PADATA_BENCH_MAX_WORK	NSEC_PER_MSEC
+
+/* The allocation scopes that the caller of a job can be in. */
+#define PADATA_BENCH_SCOPES	(PF_MEMALLOC_NOFS | PF_MEMALLOC_NOIO |	\
+				 PF_MEMALLOC_PIN | PF_MEMALLOC)
 
 /**
  * struct padata_bench_setup - what to run, as it was written
@@ -60,6 +71,12 @@
  * @gather: Let each call of the thread function wait until so many of them are
  *	    under way at once, so that all threads that a job has do show up.
  * @gather_ms: How long they wait at most, all in all in a job.
+ * @nofs: The caller is in the scope of memalloc_nofs_save().
+ * @noio: Of memalloc_noio_save().
+ * @pin: Of memalloc_pin_save().
+ * @noreclaim: Of memalloc_noreclaim_save().
+ * @signal: A signal that the caller gets right before each job, or 0.
+ * @at_release: Run the jobs when the file is closed.
  */
 struct padata_bench_setup {
 	unsigned long	jobs;
@@ -74,6 +91,12 @@ struct padata_bench_setup {
 	unsigned long	work_ns;
 	unsigned long	gather;
 	unsigned long	gather_ms;
+	unsigned long	nofs;
+	unsigned long	noio;
+	unsigned long	pin;
+	unsigned long	noreclaim;
+	unsigned long	signal;
+	unsigned long	at_release;
 };
 
 static const struct padata_bench_setup padata_bench_defaults = {
@@ -116,17 +139,29 @@ static const struct padata_bench_word padata_bench_words[] = {
 	PADATA_BENCH_WORD(work_ns, 0, PADATA_BENCH_MAX_WORK),
 	PADATA_BENCH_WORD(gather, 0, INT_MAX),
 	PADATA_BENCH_WORD(gather_ms, 0, 60 * MSEC_PER_SEC),
+	PADATA_BENCH_WORD(nofs, 0, 1),
+	PADATA_BENCH_WORD(noio, 0, 1),
+	PADATA_BENCH_WORD(pin, 0, 1),
+	PADATA_BENCH_WORD(noreclaim, 0, 1),
+	PADATA_BENCH_WORD(signal, 0, _NSIG),
+	PADATA_BENCH_WORD(at_release, 0, 1),
 };
 
 /**
  * struct padata_bench_cpu - what was done on one CPU
+ * @helpers_begun: Chunks that helpers began there.
  * @chunks: Chunks that ended there.
  * @helpers_chunks: Those of them that the caller did not do itself.
+ * @wrong_scopes: Those in other allocation scopes than the caller's.
+ * @units: Units in all of them.
  * @cpu_ns: CPU time that they took, wherever they began.
  */
 struct padata_bench_cpu {
+	unsigned long	helpers_begun;
 	unsigned long	chunks;
 	unsigned long	helpers_chunks;
+	unsigned long	wrong_scopes;
+	unsigned long	units;
 	u64		cpu_ns;
 };
 
@@ -136,6 +171,7 @@ static DEFINE_PER_CPU(struct padata_bench_cpu, padata_bench_cpus);
  * struct padata_bench_run - a run under way, and the last one
  * @setup: What to run.
  * @caller: The thread that wrote it.
+ * @scopes: The PADATA_BENCH_SCOPES that it is in.
  * @loops: Of the computing for each unit.
  * @under_way: Calls of the thread function at this moment.
  * @most: The most of them at a time, in this job.
@@ -152,6 +188,7 @@ static DEFINE_PER_CPU(struct padata_bench_cpu, padata_bench_cpus);
 struct padata_bench_run {
 	struct padata_bench_setup	setup;
 	struct task_struct		*caller;
+	unsigned int			scopes;
 	u64				loops;
 	atomic_t			under_way;
 	atomic_t			most;
@@ -246,9 +283,12 @@ static noinline int padata_bench_fn(unsigned long start, unsigned long end,
 				    void *arg)
 {
 	struct padata_bench_run *run = arg;
-	struct padata_bench_cpu *this;
 	u64 began = padata_bench_cpu_time();
+	unsigned long units = end - start;
+	struct padata_bench_cpu *this;
 
+	if (current != run->caller)
+		this_cpu_inc(padata_bench_cpus.helpers_begun);
 	padata_bench_enter(run);
 	if (run->setup.gather)
 		padata_bench_gather(run);
@@ -261,6 +301,9 @@ static noinline int padata_bench_fn(unsigned long start, unsigned long end,
 	this = get_cpu_ptr(&padata_bench_cpus);
 	this->chunks++;
 	this->helpers_chunks += current != run->caller;
+	this->wrong_scopes += (current->flags & PADATA_BENCH_SCOPES) !=
+			      run->scopes;
+	this->units += units;
 	this->cpu_ns += padata_bench_cpu_time() - began;
 	put_cpu_ptr(&padata_bench_cpus);
 
@@ -296,6 +339,22 @@ padata_bench_ranges(const struct padata_bench_setup *setup)
 	return ranges;
 }
 
+static unsigned int
+padata_bench_enter_scopes(const struct padata_bench_setup *setup)
+{
+	unsigned int scopes = 0;
+
+	if (setup->nofs)
+		scopes |= PF_MEMALLOC_NOFS;
+	if (setup->noio)
+		scopes |= PF_MEMALLOC_NOIO;
+	if (setup->pin)
+		scopes |= PF_MEMALLOC_PIN;
+	if (setup->noreclaim)
+		scopes |= PF_MEMALLOC;
+	return memalloc_flags_save(scopes);
+}
+
 static int padata_bench_one_job(struct padata_bench_run *run,
 				struct padata_mt_range *ranges)
 {
@@ -310,11 +369,16 @@ static int padata_bench_one_job(struct padata_bench_run *run,
 			     .as_caller = setup->as_caller,
 			     .ranges = ranges,
 			     .nr_ranges = ranges ? setup->ranges : 0);
+	unsigned int left;
 	u64 began;
 	int err;
 
 	atomic_set(&run->most, 0);
 	run->gather_until = jiffies + msecs_to_jiffies(setup->gather_ms);
+	if (setup->signal)
+		send_sig(setup->signal, current, 0);
+	left = padata_bench_enter_scopes(setup);
+	run->scopes = current->flags & PADATA_BENCH_SCOPES;
 
 	/* Making the job is not part of its cost. */
 	barrier_data(&job);
@@ -324,6 +388,7 @@ static int padata_bench_one_job(struct padata_bench_run *run,
 	else
 		err = padata_do_multithreaded(&job);
 	run->times[run->jobs_done] = ktime_get_ns() - began;
+	memalloc_flags_restore(left);
 
 	run->most_of_all = max(run->most_of_all, atomic_read(&run->most));
 	return err;
@@ -371,7 +436,9 @@ static int padata_bench_all_jobs(struct padata_bench_run *run)
 	while (!run->err && run->jobs_done < run->setup.jobs) {
 		run->err = padata_bench_one_job(run, ranges);
 		run->total_ns += run->times[run->jobs_done++];
-		if (!run->err && signal_pending(current))
+		/* What a signal stops are the jobs that have not begun. */
+		if (!run->err && run->jobs_done < run->setup.jobs &&
+		    signal_pending(current))
 			run->err = -EINTR;
 		cond_resched();
 	}
@@ -431,6 +498,21 @@ static int padata_bench_parse(struct padata_bench_setup *setup, char *line)
 	return 0;
 }
 
+/* Keep a line for padata_bench_release(), in place of one that is there. */
+static int padata_bench_keep(struct file *file,
+			     const struct padata_bench_setup *setup)
+{
+	struct seq_file *seq = file->private_data;
+	struct padata_bench_setup *kept;
+
+	kept = kmemdup(setup, sizeof(*setup), GFP_KERNEL);
+	if (!kept)
+		return -ENOMEM;
+	/* Threads may share the file. */
+	kfree(xchg(&seq->private, kept));
+	return 0;
+}
+
 static ssize_t padata_bench_write(struct file *file, const char __user *from,
 				  size_t length, loff_t *pos)
 {
@@ -451,6 +533,8 @@ static ssize_t padata_bench_write(struct file *file, const char __user *from,
 	kfree(line);
 	if (err)
 		return err;
+	if (setup.at_release)
+		return padata_bench_keep(file, &setup) ?: length;
 
 	err = mutex_lock_interruptible(&padata_bench_lock);
 	if (err)
@@ -466,6 +550,7 @@ static void padata_bench_show_times(struct seq_file *seq,
 {
 	seq_printf(seq, "wall_min_ns %llu\n", run->times[0]);
 	seq_printf(seq, "wall_median_ns %llu\n", run->times[run->jobs_done / 2]);
+	seq_printf(seq, "wall_max_ns %llu\n", run->times[run->jobs_done - 1]);
 	seq_printf(seq, "wall_mean_ns %llu\n",
 		   div64_u64(run->total_ns, run->jobs_done));
 	seq_printf(seq, "wall_ns %llu\n", run->total_ns);
@@ -474,15 +559,19 @@ static void padata_bench_show_times(struct seq_file *seq,
 static void padata_bench_show_cpus(struct seq_file *seq,
 				   const struct padata_bench_run *run)
 {
-	u64 chunks = 0, cpu_ns = 0;
+	u64 chunks = 0, wrong_scopes = 0, units = 0, cpu_ns = 0;
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
 		chunks += per_cpu(padata_bench_cpus, cpu).chunks;
+		wrong_scopes += per_cpu(padata_bench_cpus, cpu).wrong_scopes;
+		units += per_cpu(padata_bench_cpus, cpu).units;
 		cpu_ns += per_cpu(padata_bench_cpus, cpu).cpu_ns;
 	}
 	seq_printf(seq, "cpu_ns %llu\n", cpu_ns);
+	seq_printf(seq, "units %llu\n", units);
 	seq_printf(seq, "chunks %llu\n", chunks);
+	seq_printf(seq, "wrong_scopes %llu\n", wrong_scopes);
 	seq_printf(seq, "chunks_per_job %llu\n",
 		   div64_u64(chunks, run->jobs_done));
 	if (chunks)
@@ -522,14 +611,46 @@ static int padata_bench_open(struct inode *inode, struct file *file)
 	return single_open(file, padata_bench_show, NULL);
 }
 
+/* Whatever ends the process, nothing but the end of the jobs ends this. */
+static int padata_bench_release(struct inode *inode, struct file *file)
+{
+	struct seq_file *seq = file->private_data;
+	struct padata_bench_setup *kept = seq->private;
+
+	if (kept) {
+		guard(mutex)(&padata_bench_lock);
+
+		padata_bench_run.setup = *kept;
+		/* Who reads the file sees how it went. */
+		padata_bench_all_jobs(&padata_bench_run);
+		kfree(kept);
+	}
+	return single_release(inode, file);
+}
+
 static const struct file_operations padata_bench_ops = {
 	.owner		= THIS_MODULE,
 	.open		= padata_bench_open,
 	.read		= seq_read,
 	.write		= padata_bench_write,
 	.llseek		= seq_lseek,
-	.release	= single_release,
+	.release	= padata_bench_release,
 };
+
+/* Without the lock, which whoever runs a job holds. */
+static int padata_bench_begun_show(struct seq_file *seq, void *unused)
+{
+	unsigned long begun;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		begun = READ_ONCE(per_cpu(padata_bench_cpus, cpu).helpers_begun);
+		if (begun)
+			seq_printf(seq, "helpers_cpu%d %lu\n", cpu, begun);
+	}
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(padata_bench_begun);
 
 static int __init padata_bench_init(void)
 {
@@ -538,6 +659,8 @@ static int __init padata_bench_init(void)
 	padata_bench_dir = debugfs_create_dir("padata_bench", NULL);
 	debugfs_create_file("run", 0600, padata_bench_dir, NULL,
 			    &padata_bench_ops);
+	debugfs_create_file("begun", 0400, padata_bench_dir, NULL,
+			    &padata_bench_begun_fops);
 	return 0;
 }
 module_init(padata_bench_init);

@@ -40,9 +40,8 @@ const char *padata_lacks(unsigned int needs)
 	}
 	if ((needs & NEED_STATS) && access(PADATA_STATS, F_OK))
 		return "no " PADATA_STATS ": CONFIG_PADATA, debugfs mounted";
-	if ((needs & NEED_SYSCTL) &&
-	    (access(PADATA_HELPERS, F_OK) || access(PADATA_PERCENT, F_OK)))
-		return "no sysctl kernel.padata_helpers: CONFIG_PADATA";
+	if ((needs & NEED_SYSCTL) && access(PADATA_PERCENT, F_OK))
+		return "no " PADATA_PERCENT ": CONFIG_SYSCTL";
 	return NULL;
 }
 
@@ -129,8 +128,14 @@ static void bench_result_line(struct bench_result *result, const char *name,
 		result->jobs = value;
 	else if (!strcmp(name, "threads"))
 		result->threads = value;
+	else if (!strcmp(name, "wall_max_ns"))
+		result->longest_ns = value;
+	else if (!strcmp(name, "units"))
+		result->units = value;
 	else if (!strcmp(name, "chunks"))
 		result->chunks = value;
+	else if (!strcmp(name, "wrong_scopes"))
+		result->wrong_scopes = value;
 	if (sscanf(name, "helpers_cpu%d", &cpu) == 1) {
 		result->helpers_chunks += value;
 		CPU_SET(cpu, &result->helpers_on);
@@ -157,6 +162,29 @@ int bench_result(struct bench_result *result)
 		bench_result_line(result, name, value);
 	fclose(file);
 	return result->jobs ? 0 : -ENOMSG;
+}
+
+/**
+ * bench_begun - how many chunks helpers have begun, also while a job runs
+ * @cpus: The CPUs to count them on.
+ *
+ * Return: How many, in the jobs of the line that runs or ran last; or a negative
+ *	   errno.
+ */
+long bench_begun(const cpu_set_t *cpus)
+{
+	long value, begun = 0;
+	FILE *file;
+	int cpu;
+
+	file = fopen(PADATA_BENCH_BEGUN, "r");
+	if (!file)
+		return -errno;
+	while (fscanf(file, " helpers_cpu%d %ld", &cpu, &value) == 2)
+		if (CPU_ISSET(cpu, cpus))
+			begun += value;
+	fclose(file);
+	return begun;
 }
 
 /**

@@ -14,8 +14,8 @@
 
 /* Runs the jobs of a line that is written to it: CONFIG_PADATA_BENCH */
 #define PADATA_BENCH_RUN	"/sys/kernel/debug/padata_bench/run"
+#define PADATA_BENCH_BEGUN	"/sys/kernel/debug/padata_bench/begun"
 #define PADATA_STATS		"/sys/kernel/debug/padata/stats"
-#define PADATA_HELPERS		"/proc/sys/kernel/padata_helpers"
 #define PADATA_PERCENT		"/proc/sys/kernel/padata_helpers_percent"
 
 /* How long the threads of a job wait for others that should come, ... */
@@ -33,7 +33,10 @@
  * @error: What the last of them returned, as a negative errno.
  * @jobs: How many there were.
  * @threads: The most that were at work in one of them at the same time.
+ * @longest_ns: How long the one took that took longest.
+ * @units: How many units were done in all.
  * @chunks: How many chunks the jobs had.
+ * @wrong_scopes: Those in other allocation scopes than the caller's.
  * @helpers_chunks: Those that their caller did not do itself.
  * @helpers_on: The CPUs where those were done.
  */
@@ -41,7 +44,10 @@ struct bench_result {
 	long		error;
 	long		jobs;
 	long		threads;
+	long		longest_ns;
+	long		units;
 	long		chunks;
+	long		wrong_scopes;
 	long		helpers_chunks;
 	cpu_set_t	helpers_on;
 };
@@ -53,6 +59,7 @@ int file_write(const char *path, const char *text);
 
 int bench_run(const char *format, ...) __printf(1, 2);
 int bench_result(struct bench_result *result);
+long bench_begun(const cpu_set_t *cpus);
 
 long padata_stat(const char *name);
 pid_t padata_fork_job(const char *line, int signal_to_catch);

@@ -60,7 +60,10 @@ static const struct {
 	{ "jobs", "jobs takes a number from 1 to 1000000, not \"\"" },
 	{ "jobs=0", "jobs takes a number from 1 to 1000000, not \"0\"" },
 	{ "size=many", "not \"many\"" },
-	{ "size=1 spread=2", "spread takes a number from 0 to 1, not \"2\"" },
+	{ "size=1 as_caller=2", "as_caller takes a number from 0 to 1, not \"2\"" },
+	{ "at_release=yes", "at_release takes a number from 0 to 1, not \"yes\"" },
+	{ "nofs=-1", "nofs takes a number from 0 to 1, not \"-1\"" },
+	{ "signal=1000", "signal takes a number from 0 to " },
 	{ "work=1", "no setting \"work\"" },
 };
 
@@ -96,6 +99,7 @@ TEST_F(bench, takes_good_lines)
 	EXPECT_EQ(3, result.jobs);
 	EXPECT_EQ(1, result.threads);
 	EXPECT_EQ(0, result.helpers_chunks);
+	EXPECT_EQ(21, result.units);
 	/* Nobody to share it with: each job is one call. */
 	EXPECT_EQ(3, result.chunks);
 }

@@ -8,8 +8,10 @@
 #define _GNU_SOURCE
 
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../cgroup/cgroup_util.h"
@@ -132,6 +134,82 @@ TEST_F_TIMEOUT(limits, helpers_keep_to_affinity, 200)
 
 	ASSERT_EQ(0, cpus_allow(&self->cpus));
 	expect_threads(_metadata, self->nr, variant->as_caller);
+}
+
+/* A minute and more of computing, in chunks of 1 ms at most */
+#define LONG_JOB	"size=2000000 work_ns=60000 killable=1 as_caller=%d"
+#define WINDOW_US	500000
+#define NR_WINDOWS	20
+
+/*
+ * Whether helpers begin no chunk on @cpus for as long as a window.  They may do
+ * one that they had begun before, so it is not the first window that counts.
+ */
+static bool leave_cpus(const cpu_set_t *cpus)
+{
+	long before, after;
+	int i;
+
+	after = bench_begun(cpus);
+	for (i = 0; i < NR_WINDOWS; i++) {
+		before = after;
+		usleep(WINDOW_US);
+		after = bench_begun(cpus);
+		if (before == after)
+			return true;
+	}
+	return false;
+}
+
+static pid_t fork_long_job(struct __test_metadata *_metadata, int as_caller)
+{
+	pid_t child;
+
+	/* What earlier jobs have begun must not be taken for its chunks. */
+	ASSERT_EQ(0, bench_run("size=1 threads=1"));
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child) {
+		bench_run(LONG_JOB, as_caller);
+		_exit(0);
+	}
+	return child;
+}
+
+static bool begin_on(const cpu_set_t *cpus)
+{
+	int i;
+
+	for (i = 0; i < NR_WINDOWS; i++) {
+		if (bench_begun(cpus) > 0)
+			return true;
+		usleep(WINDOW_US);
+	}
+	return false;
+}
+
+TEST_F_TIMEOUT(limits, helpers_follow_affinity, 200)
+{
+	cpu_set_t one, others;
+	bool began, left;
+	pid_t child;
+
+	if (self->nr < 2)
+		SKIP(return, "one CPU is no limit");
+	cpus_first(&one, &self->cpus, 1);
+	CPU_XOR(&others, &self->cpus, &one);
+
+	child = fork_long_job(_metadata, variant->as_caller);
+	began = begin_on(&others);
+	EXPECT_TRUE(began);
+	EXPECT_EQ(0, sched_setaffinity(child, sizeof(one), &one));
+	left = leave_cpus(&others);
+	/* It has not just come to its end. */
+	EXPECT_EQ(0, waitpid(child, NULL, WNOHANG));
+	EXPECT_TRUE(left)
+		TH_LOG("helpers go on where the caller may no longer run");
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
 }
 
 TEST_F_TIMEOUT(limits, caller_on_one_cpu_works_alone, 100)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The sysctls kernel.padata_helpers and kernel.padata_helpers_percent: what they
- * take, what they refuse, and what comes of it.
+ * The sysctl kernel.padata_helpers_percent: what it takes, what it refuses, and
+ * what comes of it.
  */
 #define _GNU_SOURCE
 
@@ -31,82 +31,58 @@ FIXTURE_SETUP(sysctl)
 	self->nr_cpus = cpus_housekeeping(&cpus);
 	/* On another CPU the caller would leave room for one helper more. */
 	ASSERT_EQ(0, cpus_allow(&cpus));
-	ASSERT_EQ(0, file_write(PADATA_HELPERS, "on"));
 	ASSERT_EQ(0, file_write(PADATA_PERCENT, "100"));
 }
 
-/* main() restores the values, as it does when a test was killed. */
+/* main() restores the value, as it does when a test was killed. */
 FIXTURE_TEARDOWN(sysctl)
 {
 }
 
-static void expect_value(struct __test_metadata *_metadata, const char *path,
+static void expect_value(struct __test_metadata *_metadata,
 			 const char *expected)
 {
 	char value[64];
 
-	ASSERT_EQ(0, file_read(path, value, sizeof(value)));
+	ASSERT_EQ(0, file_read(PADATA_PERCENT, value, sizeof(value)));
 	EXPECT_STREQ(expected, value);
 }
 
-static void expect_taken(struct __test_metadata *_metadata, const char *path,
-			 const char *value)
+static void expect_taken(struct __test_metadata *_metadata, const char *value)
 {
-	EXPECT_EQ(0, file_write(path, value))
+	EXPECT_EQ(0, file_write(PADATA_PERCENT, value))
 		TH_LOG("\"%s\" was refused", value);
-	expect_value(_metadata, path, value);
+	expect_value(_metadata, value);
 }
 
 /* It has to keep what it had. */
-static void expect_refused(struct __test_metadata *_metadata, const char *path,
-			   const char *value)
+static void expect_refused(struct __test_metadata *_metadata, const char *value)
 {
 	char before[64];
 
-	ASSERT_EQ(0, file_read(path, before, sizeof(before)));
-	EXPECT_EQ(-EINVAL, file_write(path, value))
+	ASSERT_EQ(0, file_read(PADATA_PERCENT, before, sizeof(before)));
+	EXPECT_EQ(-EINVAL, file_write(PADATA_PERCENT, value))
 		TH_LOG("\"%s\" was not refused", value);
-	expect_value(_metadata, path, before);
-}
-
-TEST_F(sysctl, helpers_takes_each_of_its_words)
-{
-	expect_taken(_metadata, PADATA_HELPERS, "off");
-	expect_taken(_metadata, PADATA_HELPERS, "power");
-	expect_taken(_metadata, PADATA_HELPERS, "on");
-
-	EXPECT_EQ(0, file_write(PADATA_HELPERS, "off\n"));
-	expect_value(_metadata, PADATA_HELPERS, "off");
-}
-
-TEST_F(sysctl, helpers_refuses_other_words)
-{
-	static const char * const words[] = {
-		"\n", "of", "offline", "ON", "1", "on off", "power,on",
-		"a word that is far longer than any that there is",
-	};
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(words); i++)
-		expect_refused(_metadata, PADATA_HELPERS, words[i]);
+	expect_value(_metadata, before);
 }
 
 TEST_F(sysctl, percent_takes_its_range)
 {
-	expect_taken(_metadata, PADATA_PERCENT, "1");
-	expect_taken(_metadata, PADATA_PERCENT, "50");
-	expect_taken(_metadata, PADATA_PERCENT, "100");
+	expect_taken(_metadata, "0");
+	expect_taken(_metadata, "1");
+	expect_taken(_metadata, "50");
+	expect_taken(_metadata, "100");
 }
 
 TEST_F(sysctl, percent_refuses_what_is_outside)
 {
 	static const char * const values[] = {
-		"0", "101", "-1", "4294967297", "99999999999999999999", "half",
+		"101", "-1", "4294967296", "99999999999999999999", "half", "off",
 	};
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(values); i++)
-		expect_refused(_metadata, PADATA_PERCENT, values[i]);
+		expect_refused(_metadata, values[i]);
 }
 
 TEST_F(sysctl, root_alone_may_write)
@@ -120,11 +96,9 @@ TEST_F(sysctl, root_alone_may_write)
 
 		if (setuid(NOBODY))
 			_exit(1);
-		if (file_read(PADATA_HELPERS, value, sizeof(value)) ||
-		    file_read(PADATA_PERCENT, value, sizeof(value)))
+		if (file_read(PADATA_PERCENT, value, sizeof(value)))
 			_exit(2);
-		if (file_write(PADATA_HELPERS, "off") != -EACCES ||
-		    file_write(PADATA_PERCENT, "1") != -EACCES)
+		if (file_write(PADATA_PERCENT, "1") != -EACCES)
 			_exit(3);
 		_exit(0);
 	}
@@ -132,8 +106,7 @@ TEST_F(sysctl, root_alone_may_write)
 	ASSERT_TRUE(WIFEXITED(status));
 	EXPECT_EQ(0, WEXITSTATUS(status))
 		TH_LOG("1: no setuid(), 2: cannot read, 3: can write");
-	expect_value(_metadata, PADATA_HELPERS, "on");
-	expect_value(_metadata, PADATA_PERCENT, "100");
+	expect_value(_metadata, "100");
 }
 
 /* Of a job that could do with more than @gather. */
@@ -147,7 +120,7 @@ static long threads_of_job(struct __test_metadata *_metadata, int gather, int ms
 	return result.threads;
 }
 
-TEST_F_TIMEOUT(sysctl, helpers_off_leaves_callers_alone, 150)
+TEST_F_TIMEOUT(sysctl, zero_percent_leaves_callers_alone, 150)
 {
 	const char *lacks = padata_lacks(NEED_BENCH);
 
@@ -157,9 +130,9 @@ TEST_F_TIMEOUT(sysctl, helpers_off_leaves_callers_alone, 150)
 		SKIP(return, "one CPU for helpers, and the caller is on it");
 
 	EXPECT_LE(2, threads_of_job(_metadata, 2, GATHER_ALL_MS));
-	ASSERT_EQ(0, file_write(PADATA_HELPERS, "off"));
+	ASSERT_EQ(0, file_write(PADATA_PERCENT, "0"));
 	EXPECT_EQ(1, threads_of_job(_metadata, 2, GATHER_NONE_MS));
-	ASSERT_EQ(0, file_write(PADATA_HELPERS, "on"));
+	ASSERT_EQ(0, file_write(PADATA_PERCENT, "100"));
 	EXPECT_LE(2, threads_of_job(_metadata, 2, GATHER_ALL_MS));
 }
 
@@ -186,14 +159,11 @@ TEST_F_TIMEOUT(sysctl, percent_limits_helpers, 150)
 
 int main(int argc, char **argv)
 {
-	char helpers[64], percent[64];
-	int had_helpers, had_percent, ret;
+	char percent[64];
+	int had_percent, ret;
 
-	had_helpers = !file_read(PADATA_HELPERS, helpers, sizeof(helpers));
 	had_percent = !file_read(PADATA_PERCENT, percent, sizeof(percent));
 	ret = test_harness_run(argc, argv);
-	if (had_helpers)
-		file_write(PADATA_HELPERS, helpers);
 	if (had_percent)
 		file_write(PADATA_PERCENT, percent);
 	return ret;
