@@ -284,8 +284,9 @@ CPUs, while a job runs in turn with one thread and with as many as there are CPU
 the hogs lose is by comparison with the same time beside the job with one thread: the
 caller is an ordinary thread and takes its share in both. Once the hogs are in the
 caller's own cgroup, and once, in a guest with {weights_cpus} CPUs, in one with
-cpu.weight 100 while the caller's has 1. The time is guest time that counts instructions, with CPUs that take turns, so that what
-else this machine does has no part in it.</p>
+cpu.weight 100 while the caller's has 1. The time is guest time that counts
+instructions, with CPUs that take turns, so that what else this machine does has no part
+in it.</p>
 <p><b>Quota</b>: CPU time of all threads of a job over the time it took, in a guest of
 {cpus} CPUs, where cpu.max gives the caller's cgroup or its parent one CPU. <b>Isolated
 CPUs</b>: two of {cpus}, by each of three ways; the chunks are those that helpers did,
