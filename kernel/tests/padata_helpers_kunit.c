@@ -445,9 +445,10 @@ static void helpers_as_caller(struct kunit *test)
 
 static unsigned int nr_free_works(void)
 {
+	unsigned int nr;
 	LIST_HEAD(works);
-	unsigned int nr = padata_works_get(&works, UINT_MAX);
 
+	nr = padata_works_get(&works, UINT_MAX);
 	padata_works_put(&works);
 	return nr;
 }

@@ -783,9 +783,10 @@ static int client_thread(void *arg)
 
 static unsigned int nr_free_works(void)
 {
+	unsigned int nr;
 	LIST_HEAD(works);
-	unsigned int nr = padata_works_get(&works, UINT_MAX);
 
+	nr = padata_works_get(&works, UINT_MAX);
 	padata_works_put(&works);
 	return nr;
 }
