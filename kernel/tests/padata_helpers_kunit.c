@@ -381,6 +381,7 @@ struct process {
 static int check_process(unsigned long start, unsigned long end, void *arg)
 {
 	struct process *process = arg;
+
 	atomic_add(end - start, &process->nr_units);
 	if (!same_thread_group(current, process->caller))
 		atomic_inc(&process->nr_wrong);
