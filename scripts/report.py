@@ -9,6 +9,7 @@ import json
 import re
 import statistics
 
+import hand_out
 import plots
 import run_time
 from common import plural
@@ -175,13 +176,9 @@ def run_time_lines(results):
 	lines = [f"{'Multithreaded jobs at run time':56}{'':>14} {'goal':>8}"]
 	lines += [f"  {what:54}{figure:>14} {goal:>8}"
 		  for what, figure, goal in run_time.short_rows(results["run_time"])]
-	head, *body = run_time.chunk_rows(results["run_time"])
-	# Without a second CPU nothing is handed out
-	body = [row for row in body if set(row[1:]) != {"-"}]
-	lines.append(f"{'Handing out a chunk, ns':34}"
-		     + "".join(f"{plural(row[0], 'CPU'):>9}" for row in body))
-	lines += [f"{'  ' + head[column]:34}" + "".join(f"{row[column]:>9}" for row in body)
-		  for column in range(1, len(head))]
+	for name, *cells in hand_out.rows(results["run_time"]["chunks"]):
+		lines.append(f"{'  ' + name if name else 'Handing out a chunk':34}"
+			     + "".join(f"{cell:>9}" for cell in cells))
 	return lines
 
 
@@ -487,13 +484,13 @@ def on_many_cpus(results):
 
 def at_run_time(results):
 	found = results["run_time"]
-	head, *body = run_time.chunk_rows(found)
-	title, chunks = "Multithreaded jobs at run time", "Handing out a chunk, ns"
+	head, *body = hand_out.rows(found["chunks"])
+	title, chunks = "Multithreaded jobs at run time", "Handing out a chunk"
 	return [heading(title),
 		html_table(title, ["", "measured", "goal"],
 			   [*run_time.cost_rows(found), *run_time.limit_rows(found)]),
 		run_time.about(),
-		f"<h3>{chunks}</h3>", html_table(chunks, head, body)]
+		f"<h3>{chunks}</h3>", hand_out.ABOUT, html_table(chunks, head, body)]
 
 
 def on_large_machines(results, figures):

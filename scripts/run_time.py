@@ -8,6 +8,7 @@ import re
 import statistics
 import subprocess
 
+import hand_out
 import job_guests
 from common import BUILD, Failure, relative
 from reason import reason
@@ -18,10 +19,8 @@ SERIES = KERNELS[1]
 GOALS = {"small_job": 100, "job": 1, "hogs": 0.05, "contended_job": 1.05,
 	 "weights": 0.02, "quota": 1.1, "isolated": 0}
 
-# Each once, beside the rounds with all CPUs of the host
-CHUNK_CPUS = (1, 2, 4, 8, 16)
 ROUNDS = 5
-JOBS, CHUNK_JOBS = 1000, 200
+JOBS = 1000
 
 # With enough of them some meet no timer interrupt, and so take the least
 SMALL_JOBS = 2000
@@ -68,7 +67,6 @@ job padata {SMALL}
 def plan(cores):
 	"""About how many seconds each boot takes, in the order of measure()."""
 	return ([3] + [2] * ROUNDS * len(KERNELS)
-		+ [2 + cpus / 2 for cpus in CHUNK_CPUS for _ in KERNELS]
 		+ [40, 40, 15] + [8] * len(job_guests.ISOLATING))
 
 
@@ -77,7 +75,7 @@ def measure(boot, cores):
 	return {
 		"small_job": small_job(boot),
 		"jobs": job_costs(boot, cores),
-		"chunks": chunk_costs(boot),
+		"chunks": hand_out.measure(cores),
 		"contended": contended(boot),
 		"weights": weights(boot),
 		"quota": quotas(boot),
@@ -104,18 +102,16 @@ def of(results, job, what):
 			      ) from None
 
 
-def engine(boot, kernel, cpus, jobs, name):
-	"""{"job": ns, "chunk": ns or None} from padata_boot_bench."""
+def job_cost(boot, kernel, cpus, name):
+	"""ns of a job with helpers and nothing to do, from padata_boot_bench."""
 	lines = boot(kernel, {"memory": "1G", "cpus": str(cpus), "timeout": "300",
-			      "append": f"padata_boot_bench.jobs={jobs}"},
+			      "append": f"padata_boot_bench.jobs={JOBS}"},
 		     f"run-time-{name}-{kernel}")
-	text = "\n".join(lines)
-	found = {what: re.search(rf"padata_boot_bench: threads {cpus} {what} (\S+)", text)
-		 for what in ("job", "chunk")}
-	if not all(found.values()):
+	found = re.search(rf"padata_boot_bench: threads {cpus} job (\d+)",
+			  "\n".join(lines))
+	if not found:
 		raise Failure(f"{kernel} with {cpus} CPUs printed no result of its bench")
-	return {what: None if match[1] == "none" else int(match[1])
-		for what, match in found.items()}
+	return int(found[1])
 
 
 def job_costs(boot, cores):
@@ -123,17 +119,9 @@ def job_costs(boot, cores):
 	found = {kernel: [] for kernel in KERNELS}
 	for number in range(1, ROUNDS + 1):
 		for kernel in KERNELS:
-			found[kernel].append(engine(boot, kernel, max(cores, 2), JOBS,
-						    f"jobs-{number}")["job"])
+			found[kernel].append(job_cost(boot, kernel, max(cores, 2),
+						      f"jobs-{number}"))
 	return found
-
-
-def chunk_costs(boot):
-	"""{CPUs: {kernel: ns between two chunks of a thread, or None}}"""
-	return {cpus: {kernel: engine(boot, kernel, cpus, CHUNK_JOBS,
-				      f"chunks-{cpus}")["chunk"]
-		       for kernel in KERNELS}
-		for cpus in CHUNK_CPUS}
 
 
 # ---- on a busy machine -----------------------------------------------------
@@ -260,25 +248,14 @@ def short_rows(figures):
 	       f"({sum(count['others'] for count in counts)})", f"{goals['isolated']}"]
 
 
-def chunk_rows(figures):
-	"""The head, then for each number of CPUs what handing out a chunk costs."""
-	yield ["CPUs of the guest", *(kernel.removesuffix("-bench") for kernel in KERNELS)]
-	for cpus, found in figures["chunks"].items():
-		yield [f"{cpus}", *("-" if found[kernel] is None else f"{found[kernel]}"
-				    for kernel in KERNELS)]
-
-
 ABOUT = """
 <p>A <b>small job</b> is one that is too small to split. Its instructions are those
 that <code>padata_do_multithreaded()</code> takes more than a direct call of the
 thread function, in a guest whose time counts instructions. The <b>empty job</b> has
-helpers and nothing to do; it and the hand-out of chunks are timed by one source,
+helpers and nothing to do; it is timed by one source,
 <code>scripts/engine-bench/padata_boot_bench.c</code>, that is compiled into the
 stock kernel and the series' own and runs at the end of boot, where stock still has
-its engine. Handing out is the time of one thread between the end of a chunk and the
-start of its next, less that of reading the clock; a guest with one CPU does a job
-in one call. Guests with more CPUs than this machine are emulated by fewer, which
-take turns: their threads are rarely at the same cursor at the same moment.</p>
+its engine.</p>
 <p><b>Beside CPU hogs</b>: programs that count their turns, one on each of {hog_cpus}
 CPUs, while a job runs in turn with one thread and with as many as there are CPUs. What
 the hogs lose is by comparison with the same time beside the job with one thread: the

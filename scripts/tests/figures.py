@@ -141,9 +141,10 @@ RESULTS = {
 		"small_job": 87,
 		"jobs": {"stock-bench": [4000, 5000, 8000],
 			 "series-bench": [2000, 3000, 2000]},
-		"chunks": {1: {"stock-bench": None, "series-bench": None},
-			   2: {"stock-bench": 70, "series-bench": 40},
-			   16: {"stock-bench": 110, "series-bench": 1234}},
+		"chunks": {"ns": {"1": {"series": 4.14, "spinlock": 3.0, "stock": 4.76},
+				  "2": {"series": 23.0, "spinlock": 25, "stock": 1234}},
+			   "instructions": {"1": {"series": 29.0, "spinlock": 37.0,
+						  "stock": 30.0}}},
 		"contended": {"cpus": 2, "job_ratio": [0.9, 1.04, 1.5],
 			      "hogs_loss": [0.01, 0.034, -0.2]},
 		"weights": {"cpus": 2, "job_ratio": [0.9, 1, 1.1],
@@ -170,7 +171,8 @@ TABLE = ["16G series 1.00 1.00..3.00 0.25 1.00 0.25",
 	 "what hogs of 100 times its weight lose to them 2.0 % 2 %",
 	 "CPUs used with a quota of 1, most (its parent) 3.90 1.1",
 	 "chunks on CPUs isolated in 2 ways (on others) 3 (20) 0",
-	 "stock 70 110", "series 40 1234"]
+	 "ns, 1 thread 4.1 3.0 4.8 4.8", "ns, 2 threads 23.0 25.0 1234.0 1234.0",
+	 "instructions, 1 thread 29.0 37.0 30.0 30.0"]
 # ... and on the page
 PAGE = ["&lt;CPU&gt;", "one … another adds 1.50 - 1.25", "all the rest 2.50 4.00 2.75",
 	"16G baseline 8.00 8.00..8.00 1.60 (1.33..2.00) 1",
@@ -178,7 +180,7 @@ PAGE = ["&lt;CPU&gt;", "one … another adds 1.50 - 1.25", "all the rest 2.50 4.
 	"4 CPUs, 2 nodes 3 1.25 node 0: 2 of its own, 0 others; "
 	"node 1: 1 of its own, 1 others",
 	"CPUs used with a quota of 1, own cgroup 1.00 1.1",
-	"chunks on isolated CPUs, isolcpus (on others) 3 (12) 0", "1 - - 2 70 40",
+	"chunks on isolated CPUs, isolcpus (on others) 3 (12) 0", "ns, 1 thread 4.1 3.0 4.8 4.8",
 	"512 threads do 64 TiB 512 times as fast as one"]
 
 
