@@ -12,10 +12,16 @@
  * and shrink as the work runs out.  That takes few chunks, and still lets the
  * threads finish close together, since the last chunks are the smallest that
  * the job allows.
+ *
+ * Most chunks are taken by padata_chunks_do_one(), which is inline.  What is
+ * here is for the last chunk of a range, for the way to the next range, for jobs
+ * that need more than that, and for what is done once.
  */
 
 #include <linux/errno.h>
+#include <linux/limits.h>
 #include <linux/llist.h>
+#include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/sched/signal.h>
@@ -29,8 +35,42 @@
  * runs at a quarter of the others' speed, because its CPU is shared or far from
  * the memory, finishes the chunk it took before the others finish the rest.
  * For 1024 minimum chunks and 8 threads that makes 158 chunks.
+ *
+ * It is less, at least 1/8, when the number of threads is no power of two: a
+ * shift takes a fraction of the time of a division.
  */
 #define CHUNKS_PER_THREAD	4
+
+/* The range of a thread that comes when nothing is left. */
+static struct padata_mt_range padata_nothing_left;
+
+static void padata_range_init(struct padata_mt_range *range,
+			      unsigned long align)
+{
+	range->top = -(-(range->start + range->size) & -align);
+	/*
+	 * The top of all numbers does not fit.  One less will do, for the last
+	 * chunk ends with the range anyway.
+	 */
+	if (range->top == range->start && range->size)
+		range->top -= align;
+
+	atomic_long_set(&range->left,
+			range->size ? (long)(range->top - range->start) : 0);
+	range->stopped_at = range->size;
+	range->position = range->start;
+}
+
+/* Whether padata_chunks_do_one() leaves all chunks of @job to that function. */
+static bool padata_needs_do_any(const struct padata_mt_job *job)
+{
+	if (job->next_fn)
+		return true;
+	if (job->killable)
+		return true;
+	/* padata_chunks_do_one() computes with signed numbers. */
+	return job->min_chunk > LONG_MAX;
+}
 
 /**
  * padata_chunks_init - get the chunks of a job ready to be handed out
@@ -44,6 +84,7 @@
 void padata_chunks_init(struct padata_chunks *chunks,
 			const struct padata_mt_job *job, unsigned int nr_threads)
 {
+	unsigned long divisor = (unsigned long)nr_threads * CHUNKS_PER_THREAD;
 	unsigned int i;
 
 	chunks->job = job;
@@ -52,85 +93,70 @@ void padata_chunks_init(struct padata_chunks *chunks,
 	chunks->whole.node = NUMA_NO_NODE;
 	chunks->ranges = job->nr_ranges ? job->ranges : &chunks->whole;
 	chunks->nr_ranges = job->nr_ranges ? job->nr_ranges : 1;
-	for (i = 0; i < chunks->nr_ranges; i++) {
-		struct padata_mt_range *range = &chunks->ranges[i];
-
-		atomic_long_set(&range->handed_out, 0);
-		range->stopped_at = range->size;
-		range->position = range->start;
-	}
+	for (i = 0; i < chunks->nr_ranges; i++)
+		padata_range_init(&chunks->ranges[i], job->align);
 
 	if (job->next_fn)
 		mutex_init(&chunks->next_lock);
 	chunks->caller = job->killable ? current : NULL;
+	chunks->thread_fn = job->thread_fn;
+	chunks->fn_arg = job->fn_arg;
 	chunks->min_chunk = max(job->min_chunk, 1UL);
 	chunks->max_chunk = padata_mt_max_chunk(job);
-	chunks->divisor = (unsigned long)nr_threads * CHUNKS_PER_THREAD;
+	chunks->shift = ilog2(roundup_pow_of_two(divisor));
+	chunks->rest_mask = padata_needs_do_any(job) ? 0 : -(long)job->align;
 	atomic_set(&chunks->first_error, 0);
 	init_llist_head(&chunks->failed);
 	atomic_set(&chunks->threads, nr_threads);
 }
 
-/* The size of the chunk that begins at @start, with @left units left. */
-static unsigned long padata_chunk_size(const struct padata_chunks *chunks,
-				       unsigned long start, unsigned long left)
-{
-	unsigned long size = clamp(left / chunks->divisor, chunks->min_chunk,
-				   chunks->max_chunk);
-	unsigned long to_boundary;
-
-	if (size >= left)
-		return left;
-
-	/* How far the end is from the next multiple of align. */
-	to_boundary = -(start + size) & (chunks->job->align - 1);
-	if (to_boundary >= left - size)
-		return left;
-
-	return size + to_boundary;
-}
-
 static unsigned long padata_range_left(const struct padata_mt_range *range)
 {
-	return range->size - (unsigned long)atomic_long_read(&range->handed_out);
+	return (unsigned long)atomic_long_read(&range->left);
 }
 
-/* Take the next chunk of @range.  False when there is none. */
-static bool padata_range_take(const struct padata_chunks *chunks,
-			      struct padata_mt_range *range,
-			      struct padata_chunk *chunk)
+/* How many units come before the one that has @left left. */
+static unsigned long padata_range_offset(const struct padata_mt_range *range,
+					 unsigned long left)
 {
-	long handed_out = atomic_long_read(&range->handed_out);
-	unsigned long left;
-	long next;
+	return left ? range->top - left - range->start : range->size;
+}
 
+static void padata_chunk_set(struct padata_chunk *chunk,
+			     struct padata_mt_range *range,
+			     unsigned long left, unsigned long rest)
+{
 	chunk->range = range;
-	do {
-		chunk->offset = (unsigned long)handed_out;
-		left = range->size - chunk->offset;
-		if (!left)
-			return false;
-
-		chunk->size = padata_chunk_size(chunks,
-						range->start + chunk->offset,
-						left);
-		next = (long)(chunk->offset + chunk->size);
-
-		/*
-		 * Relaxed: only the value counts.  The job was written before
-		 * its threads were started, and their results are read after
-		 * they have left, which see to the ordering.
-		 */
-	} while (!atomic_long_try_cmpxchg_relaxed(&range->handed_out,
-						  &handed_out, next));
+	chunk->offset = padata_range_offset(range, left);
+	chunk->size = padata_range_offset(range, rest) - chunk->offset;
 	chunk->start = range->start + chunk->offset;
 	chunk->end = chunk->start + chunk->size;
+}
+
+/* Take the next chunk of @range, which had @left left.  False: there is none. */
+static bool padata_range_take(const struct padata_chunks *chunks,
+			      struct padata_mt_range *range, long left,
+			      struct padata_chunk *chunk)
+{
+	unsigned long size, rest;
+
+	do {
+		if (!left)
+			return false;
+		size = padata_chunk_size(chunks, (unsigned long)left);
+		size = min(size, chunks->max_chunk);
+		rest = size < (unsigned long)left ?
+		       ((unsigned long)left - size) & -chunks->job->align : 0;
+	} while (!atomic_long_try_cmpxchg_relaxed(&range->left, &left,
+						  (long)rest));
+
+	padata_chunk_set(chunk, range, (unsigned long)left, rest);
 	return true;
 }
 
 /* The same for a job with a next_fn: its chunks have positions. */
 static bool padata_range_take_next(struct padata_chunks *chunks,
-				   struct padata_mt_range *range,
+				   struct padata_mt_range *range, long left,
 				   struct padata_chunk *chunk)
 {
 	const struct padata_mt_job *job = chunks->job;
@@ -142,7 +168,7 @@ static bool padata_range_take_next(struct padata_chunks *chunks,
 	 * taken.
 	 */
 	mutex_lock(&chunks->next_lock);
-	taken = padata_range_take(chunks, range, chunk);
+	taken = padata_range_take(chunks, range, left, chunk);
 	if (taken) {
 		chunk->start = range->position;
 		chunk->end = job->next_fn(chunk->start, chunk->size,
@@ -193,27 +219,26 @@ padata_next_range(const struct padata_chunks *chunks,
 
 /* Take the next chunk for @thread.  False when there is none. */
 static bool padata_chunks_take(struct padata_chunks *chunks,
-			       struct padata_thread *thread,
+			       struct padata_thread *thread, long left,
 			       struct padata_chunk *chunk)
 {
 	const bool by_position = chunks->job->next_fn;
 
-	for (;;) {
-		struct padata_mt_range *range = thread->range;
-
-		if (range && (by_position ?
-			      padata_range_take_next(chunks, range, chunk) :
-			      padata_range_take(chunks, range, chunk)))
-			return true;
+	while (!(by_position ?
+		 padata_range_take_next(chunks, thread->range, left, chunk) :
+		 padata_range_take(chunks, thread->range, left, chunk))) {
+		struct padata_mt_range *next = padata_next_range(chunks, thread);
 
 		/* If others empty it first, there are fewer: this ends. */
-		thread->range = padata_next_range(chunks, thread);
-		if (!thread->range)
+		if (!next)
 			return false;
+		thread->range = next;
+		left = atomic_long_read(&next->left);
 	}
+	return true;
 }
 
-static void padata_chunks_fail(struct padata_chunks *chunks,
+static void padata_chunks_stop(struct padata_chunks *chunks,
 			       struct padata_chunk *failed, int err)
 {
 	unsigned int i;
@@ -226,45 +251,57 @@ static void padata_chunks_fail(struct padata_chunks *chunks,
 		trace_padata_mt_error(chunks->job, err);
 
 	/*
-	 * Everything is handed out now.  A thread that is about to take a chunk
-	 * may have moved the cursor before this.  If not, its
-	 * compare-and-exchange fails, and it finds nothing left.
+	 * Nothing is left now.  A thread that is about to take a chunk has not
+	 * yet moved the cursor, or moved it before this; in the first case its
+	 * compare-and-exchange fails and it finds nothing left.
 	 *
 	 * Of several threads that fail, only the first one at a cursor sees how
 	 * far it had come.  So only that thread writes stopped_at.
 	 */
 	for (i = 0; i < chunks->nr_ranges; i++) {
 		struct padata_mt_range *range = &chunks->ranges[i];
-		long handed_out = atomic_long_xchg_relaxed(&range->handed_out,
-							   (long)range->size);
+		long left = atomic_long_xchg_relaxed(&range->left, 0);
 
-		if ((unsigned long)handed_out != range->size)
-			range->stopped_at = (unsigned long)handed_out;
+		if (left)
+			range->stopped_at =
+				padata_range_offset(range, (unsigned long)left);
 	}
 
 	llist_add(&failed->node, &chunks->failed);
 }
 
 /**
- * padata_chunks_do_one - take a chunk and run the job's thread_fn on it
+ * padata_chunks_join - get a thread ready to take chunks
  * @chunks: The chunks.
- * @thread: The calling thread, the same each time.
- *
- * An error ends the job.  Once a thread has come back from this with an error,
- * no thread gets another chunk.  Chunks that were handed out before run to
- * their end.  Of several errors the one that was recorded first counts.
- *
- * Context: Whatever thread_fn needs.  Any number of threads at once.
- * Return: False when there was no chunk left to take, else true.
+ * @thread: The thread, the calling one.
+ * @node: Where it runs.
  */
-bool padata_chunks_do_one(struct padata_chunks *chunks,
-			  struct padata_thread *thread)
+void padata_chunks_join(const struct padata_chunks *chunks,
+			struct padata_thread *thread, int node)
+{
+	*thread = (struct padata_thread){ .node = node };
+	thread->range = padata_next_range(chunks, thread) ?: &padata_nothing_left;
+}
+
+/**
+ * padata_chunks_do_any - do a chunk of any kind
+ * @chunks: The chunks.
+ * @thread: The calling thread.
+ * @left: What padata_chunks_do_one(), which leaves it to this, has seen left of
+ *	  the range.
+ *
+ * Goes on with another range when nothing is left.
+ *
+ * Return: The same as padata_chunks_do_one().
+ */
+bool padata_chunks_do_any(struct padata_chunks *chunks,
+			  struct padata_thread *thread, long left)
 {
 	const struct padata_mt_job *job = chunks->job;
 	struct padata_chunk chunk;
 	int err;
 
-	if (!padata_chunks_take(chunks, thread, &chunk))
+	if (!padata_chunks_take(chunks, thread, left, &chunk))
 		return false;
 
 	thread->nr_chunks++;
@@ -277,10 +314,26 @@ bool padata_chunks_do_one(struct padata_chunks *chunks,
 	trace_padata_mt_chunk(job, chunk.start, chunk.end, err);
 	if (unlikely(err)) {
 		thread->failed = chunk;
-		padata_chunks_fail(chunks, &thread->failed, err);
+		padata_chunks_stop(chunks, &thread->failed, err);
 	}
 
 	return true;
+}
+
+/**
+ * padata_chunks_fail - hand out nothing more, for a chunk of numbers has failed
+ * @chunks: The chunks.
+ * @thread: The calling thread.
+ * @left: How many units were left where the chunk begins.
+ * @rest: How many were left where it ends.
+ * @err: What thread_fn returned.
+ */
+void padata_chunks_fail(struct padata_chunks *chunks,
+			struct padata_thread *thread, unsigned long left,
+			unsigned long rest, int err)
+{
+	padata_chunk_set(&thread->failed, thread->range, left, rest);
+	padata_chunks_stop(chunks, &thread->failed, err);
 }
 
 /**

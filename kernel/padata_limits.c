@@ -141,19 +141,18 @@ static bool padata_is_eligible(const struct padata_placing *placing, int cpu)
 	       (!placing->idle_only || idle_cpu(cpu));
 }
 
-/* Claim CPUs of @node for up to @nr helpers.  Returns how many got one. */
-static unsigned int padata_place_on_node(struct padata_placing *placing,
-					 int node, unsigned int nr)
+/* Claim CPUs of @node for up to @nr helpers. */
+static void padata_place_on_node(struct padata_placing *placing, int node,
+				 unsigned int nr)
 {
 	int most = padata_most_for(cpumask_of_node(node), placing->usable);
-	unsigned int nr_before = placing->nr_works;
 	int cpu;
 
 	nr = min(nr, placing->nr_works);
 	for_each_cpu_and(cpu, cpumask_of_node(node), placing->usable) {
 		struct padata_work *pw;
 
-		if (nr_before - placing->nr_works == nr)
+		if (!nr)
 			break;
 		if (!padata_is_eligible(placing, cpu))
 			continue;
@@ -169,8 +168,8 @@ static unsigned int padata_place_on_node(struct padata_placing *placing,
 		pw->node = node;
 		list_move_tail(&pw->list, placing->placed);
 		placing->nr_works--;
+		nr--;
 	}
-	return nr_before - placing->nr_works;
 }
 
 /* The smallest distance from @node to a node with CPUs that is over @distance. */
@@ -203,24 +202,25 @@ static void padata_place_near(struct padata_placing *placing)
 	}
 }
 
-/* As many on each node that has CPUs, as far as it has so many. */
+/* Up to @nr_each on each node.  The caller works on its own, so that comes last. */
+static void padata_place_on_each(struct padata_placing *placing,
+				 unsigned int nr_each)
+{
+	int i, node = placing->callers_node;
+
+	for (i = num_node_state(N_CPU); i > 0; i--) {
+		node = next_node_in(node, node_states[N_CPU]);
+		padata_place_on_node(placing, node, nr_each);
+	}
+}
+
+/* As many on each node that has CPUs, and the rest wherever there is room. */
 static void padata_place_everywhere(struct padata_placing *placing)
 {
-	unsigned int nr_placed;
-	int i, node;
-
-	do {
-		unsigned int nr_each = DIV_ROUND_UP(placing->nr_works,
-						    num_node_state(N_CPU));
-
-		/* The caller works on its own node, so that comes last. */
-		node = placing->callers_node;
-		nr_placed = 0;
-		for (i = num_node_state(N_CPU); i > 0; i--) {
-			node = next_node_in(node, node_states[N_CPU]);
-			nr_placed += padata_place_on_node(placing, node, nr_each);
-		}
-	} while (nr_placed && placing->nr_works);
+	padata_place_on_each(placing, DIV_ROUND_UP(placing->nr_works,
+						   num_node_state(N_CPU)));
+	if (placing->nr_works)
+		padata_place_on_each(placing, UINT_MAX);
 }
 
 static void padata_place(struct padata_placing *placing,

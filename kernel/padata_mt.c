@@ -133,8 +133,7 @@ static void padata_mt_work(struct padata_mt_run *run,
 {
 	u64 began = padata_mt_cpu_ns();
 
-	*thread = (struct padata_thread){ .node = numa_node_id() };
-
+	padata_chunks_join(&run->chunks, thread, numa_node_id());
 	while ((!helper || padata_may_help_here(run)) &&
 	       padata_chunks_do_one(&run->chunks, thread))
 		cond_resched();
@@ -145,7 +144,8 @@ static void padata_mt_work(struct padata_mt_run *run,
 
 /*
  * Begin to help, unless the caller has given this helper up.  From here on the
- * caller may wait for it, and so can lend to it.
+ * caller may wait for it, and so can lend to it.  It has a CPU now, and is about to
+ * take a chunk.
  */
 static bool padata_mt_begin(struct padata_work *pw)
 {
@@ -158,6 +158,15 @@ static bool padata_mt_begin(struct padata_work *pw)
 	raw_spin_unlock(&pw->lock);
 
 	return begins;
+}
+
+/* The caller has given this helper up, and left the work to it. */
+static void padata_mt_come_too_late(struct padata_work *pw)
+{
+	padata_priority_restore();
+	if (!pw->user)
+		padata_unplace_helper(pw->cpu, pw->node);
+	padata_work_free(pw);
 }
 
 /* Give up a helper that has not begun.  False if it has. */
@@ -187,9 +196,10 @@ void padata_mt_help(struct padata_work *pw)
 	unsigned int scopes;
 	bool lent;
 
+	/* From here on it gets a CPU only when nobody else wants it. */
+	padata_priority_lower();
 	if (!padata_mt_begin(pw)) {
-		/* The caller does not need it any more. */
-		padata_work_free(pw);
+		padata_mt_come_too_late(pw);
 		return;
 	}
 
@@ -324,22 +334,32 @@ static void padata_mt_start_helpers(const struct padata_mt_job *job,
 	}
 }
 
-/* Take back a helper that has not begun.  False if it has. */
+/*
+ * Take back a helper that has not begun.  False if it has.
+ *
+ * A worker that is already there leaves its CPU to others until nobody wants it.
+ * Then so would the next helper, so the CPU stays taken until the worker is gone.
+ */
 static bool padata_mt_dismiss_helper(struct padata_work *pw,
 				     struct list_head *works)
 {
 	int cpu = pw->cpu, node = pw->node;
+	bool user = pw->user;
 
 	list_del(&pw->list);
-	if (!pw->user && cancel_work(&pw->work)) {
+	if (!user && cancel_work(&pw->work)) {
 		padata_work_free(pw);
-	} else if (!padata_mt_give_up(pw)) {
+		padata_unplace_helper(cpu, node);
+		return true;
+	}
+	if (!padata_mt_give_up(pw)) {
 		list_add(&pw->list, works);
 		return false;
 	}
-	/* Else @pw is the helper's, to free when it gets there. */
 
-	padata_unplace_helper(cpu, node);
+	/* It may be kept from any CPU, by its group's quota. */
+	if (user)
+		padata_unplace_helper(cpu, node);
 	return true;
 }
 

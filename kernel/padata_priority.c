@@ -13,7 +13,8 @@
  * longer than one thread either.
  *
  * A helper can be lent to from the moment that it has begun, and the caller never
- * waits for one that has not.
+ * waits for one that has not.  It takes the lowest priority before that: then it
+ * begins when it has a CPU, and not when it is about to lose it.
  *
  * A helper that runs a job itself lends what it has when it begins to wait.
  */
@@ -107,9 +108,19 @@ void padata_priority_init(struct padata_mt_run *run)
 }
 
 /**
+ * padata_priority_lower - the calling task gives way to everybody else
+ *
+ * Context: Process context, by a helper that has not begun.
+ */
+void padata_priority_lower(void)
+{
+	sched_setattr_nocheck(current, &padata_idle);
+}
+
+/**
  * padata_priority_help - the calling task begins to help
  * @run: The job.
- * @pw: The helper.
+ * @pw: The helper, at the lowest priority.
  *
  * Context: Process context.
  */
@@ -119,7 +130,6 @@ void padata_priority_help(struct padata_mt_run *run, struct padata_work *pw)
 	pw->lent = false;
 
 	raw_spin_lock(&run->helping_lock);
-	sched_setattr_nocheck(current, &padata_idle);
 	list_add_tail(&pw->helping, &run->helping);
 	raw_spin_unlock(&run->helping_lock);
 }
@@ -155,7 +165,7 @@ bool padata_priority_leave(struct padata_mt_run *run, struct padata_work *pw)
 /**
  * padata_priority_restore - the calling task gets a worker's priority back
  *
- * Context: Process context, by a helper that has left its job.
+ * Context: Process context, by a helper that has left its job, or never begun.
  */
 void padata_priority_restore(void)
 {

@@ -109,6 +109,7 @@ bool padata_may_help_here(const struct padata_mt_run *run);
  */
 
 void padata_priority_init(struct padata_mt_run *run);
+void padata_priority_lower(void);
 void padata_priority_help(struct padata_mt_run *run, struct padata_work *pw);
 bool padata_priority_leave(struct padata_mt_run *run, struct padata_work *pw);
 void padata_priority_restore(void);

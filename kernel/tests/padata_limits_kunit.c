@@ -35,6 +35,22 @@ struct placed {
 	int			first_node;
 };
 
+/* As padata_mt_init() makes them. */
+static unsigned int nr_works_of_the_pool(void)
+{
+	return 2 * num_possible_cpus();
+}
+
+static unsigned int nr_free_works(void)
+{
+	unsigned int nr;
+	LIST_HEAD(works);
+
+	nr = padata_works_get(&works, UINT_MAX);
+	padata_works_put(&works);
+	return nr;
+}
+
 static void place(struct placed *placed, const struct padata_mt_job *job,
 		  unsigned int nr_wanted)
 {
@@ -67,6 +83,20 @@ static void unplace(struct placed *placed)
 	list_for_each_entry(pw, &placed->works, list)
 		padata_unplace_helper(pw->cpu, pw->node);
 	padata_works_put(&placed->works);
+}
+
+/*
+ * A helper that came too late has its CPU until it is gone: before each test, and
+ * before it looks where helpers would be.
+ */
+static int wait_for_late_helpers(struct kunit *test)
+{
+	unsigned long until = jiffies + LOST_HELPER;
+
+	while (nr_free_works() < nr_works_of_the_pool() && time_before(jiffies, until))
+		schedule_timeout_uninterruptible(1);
+	KUNIT_EXPECT_EQ(test, nr_free_works(), nr_works_of_the_pool());
+	return 0;
 }
 
 static const struct padata_mt_job near_job = {
@@ -496,6 +526,7 @@ static struct kunit_case padata_limits_cases[] = {
 
 static struct kunit_suite padata_limits_suite = {
 	.name		= "padata_limits",
+	.init		= wait_for_late_helpers,
 	.test_cases	= padata_limits_cases,
 };
 

@@ -445,15 +445,16 @@ static void padata_mt_chunks_shrink(struct kunit *test)
 			     .min_chunk = 8,
 			     .max_threads = 4);
 	unsigned long last = job.size, handed_out = 0;
-	struct padata_thread thread = { };
+	struct padata_thread thread;
 	struct padata_chunks chunks;
 
 	KUNIT_ASSERT_NOT_NULL(test, record);
 	record_reset(record, &job);
 	padata_chunks_init(&chunks, &job, 4);
+	padata_chunks_join(&chunks, &thread, NUMA_NO_NODE);
 
 	while (padata_chunks_do_one(&chunks, &thread)) {
-		unsigned long now = atomic_long_read(&chunks.whole.handed_out);
+		unsigned long now = job.size - atomic_long_read(&chunks.whole.left);
 
 		/* Rounding to align can make a chunk longer, by less than align. */
 		KUNIT_EXPECT_LT(test, now - handed_out, last + job.align);
@@ -478,7 +479,7 @@ static void padata_mt_nothing_after_error(struct kunit *test)
 			     .align = 1,
 			     .min_chunk = 1,
 			     .max_threads = 4);
-	struct padata_thread thread = { };
+	struct padata_thread thread;
 	struct padata_chunks chunks;
 
 	KUNIT_ASSERT_NOT_NULL(test, record);
@@ -486,6 +487,7 @@ static void padata_mt_nothing_after_error(struct kunit *test)
 	record->fail_unit = MAX_UNITS / 2;
 	record->fail_with = -ENODEV;
 	padata_chunks_init(&chunks, &job, 4);
+	padata_chunks_join(&chunks, &thread, NUMA_NO_NODE);
 
 	while (!padata_chunks_error(&chunks))
 		KUNIT_ASSERT_TRUE(test, padata_chunks_do_one(&chunks, &thread));
@@ -500,17 +502,18 @@ static void padata_mt_nothing_after_error(struct kunit *test)
 static int fail_after_the_next(unsigned long start, unsigned long end, void *arg)
 {
 	struct padata_chunks *chunks = arg;
-	struct padata_thread other_thread = { };
+	struct padata_thread other_thread;
 
 	if (start)
 		return -EIO;
+	padata_chunks_join(chunks, &other_thread, NUMA_NO_NODE);
 	padata_chunks_do_one(chunks, &other_thread);
 	return -ENOMEM;
 }
 
 static void padata_mt_first_error_wins(struct kunit *test)
 {
-	struct padata_thread thread = { };
+	struct padata_thread thread;
 	struct padata_chunks chunks;
 	DEFINE_PADATA_MT_JOB(job,
 			     .thread_fn = fail_after_the_next,
@@ -520,6 +523,7 @@ static void padata_mt_first_error_wins(struct kunit *test)
 			     .max_threads = 2);
 
 	padata_chunks_init(&chunks, &job, 2);
+	padata_chunks_join(&chunks, &thread, NUMA_NO_NODE);
 	KUNIT_EXPECT_TRUE(test, padata_chunks_do_one(&chunks, &thread));
 	KUNIT_EXPECT_EQ(test, padata_chunks_error(&chunks), -EIO);
 }

@@ -24,6 +24,9 @@
 /* Far more than CPUs, so that objects have to queue. */
 #define NR_OBJECTS	1024
 
+/* Each has a chance of some percent to be freed too early, if one can be. */
+#define NR_FREED_SHELLS	500
+
 /* Only a lost object ever takes this long. */
 #define LOST_OBJECT	(60 * HZ)
 
@@ -39,6 +42,7 @@ struct stream {
 	cpumask_t		parallel_cpus;
 	int			cb_cpu;
 	bool			wrong_cb_cpu;
+	unsigned int		linger_usecs;
 	struct stream_object {
 		struct padata_priv	padata;
 		struct stream		*stream;
@@ -72,8 +76,13 @@ static void stream_serial(struct padata_priv *padata)
 		stream->wrong_cb_cpu = true;
 
 	stream->out[stream->nr_out++] = object->nr;
-	if (stream->nr_out == stream->nr_in)
+	if (stream->nr_out == stream->nr_in) {
+		unsigned int usecs = stream->linger_usecs;
+
+		/* The stream may be gone after this. */
 		complete(&stream->all_out);
+		udelay(usecs);
+	}
 }
 
 static struct stream *stream_alloc(struct kunit *test)
@@ -164,6 +173,43 @@ static void padata_serial_cpumask(struct kunit *test)
 	stream_run(test, stream, 20);
 	KUNIT_EXPECT_TRUE(test, cpumask_subset(&stream->parallel_cpus, one_cpu));
 	free_cpumask_var(one_cpu);
+	stream_free(stream);
+}
+
+/*
+ * Free the shell while the serial worker is still in the last callback, and its
+ * work is perhaps queued once more.  All objects wait for the first one, so they
+ * are serialized in one go, while the worker starts.
+ */
+static void padata_serial_free_at_once(struct kunit *test)
+{
+	struct stream *stream = stream_alloc(test);
+	unsigned int round, i;
+
+	stream->linger_usecs = 200;
+	for (round = 0; round < NR_FREED_SHELLS; round++) {
+		struct padata_shell *shell = padata_alloc_shell(stream->instance);
+
+		KUNIT_ASSERT_NOT_NULL(test, shell);
+		reinit_completion(&stream->all_out);
+		stream->nr_out = 0;
+		stream->nr_in = 2 + round % 31;
+		for (i = 0; i < stream->nr_in; i++) {
+			struct stream_object *object = &stream->object[i];
+			int cb_cpu = stream->cb_cpu;
+
+			object->stream = stream;
+			object->nr = i;
+			object->usecs = i ? 0 : 100;
+			object->padata.parallel = stream_parallel;
+			object->padata.serial = stream_serial;
+			KUNIT_ASSERT_EQ(test, padata_do_parallel(shell, &object->padata,
+								 &cb_cpu), 0);
+		}
+		KUNIT_ASSERT_NE(test, wait_for_completion_timeout(&stream->all_out,
+								  LOST_OBJECT), 0);
+		padata_free_shell(shell);
+	}
 	stream_free(stream);
 }
 
@@ -414,6 +460,7 @@ static struct kunit_case padata_serial_cases[] = {
 	KUNIT_CASE(padata_serial_order_uneven),
 	KUNIT_CASE(padata_serial_cpumask),
 	KUNIT_CASE_SLOW(padata_serial_is_bounded),
+	KUNIT_CASE(padata_serial_free_at_once),
 	KUNIT_CASE(padata_serial_pcrypt),
 	{}
 };

@@ -177,6 +177,7 @@ static void undo_positions(unsigned long start, unsigned long end, void *arg)
 
 static void thread_main(void)
 {
+	padata_chunks_join(&chunks, &running->engine, running - threads);
 	for (;;) {
 		running->failed = false;
 		if (!padata_chunks_do_one(&chunks, &running->engine))
@@ -221,7 +222,6 @@ static void start_thread(struct thread *thread, void (*thread_fn)(void))
 	thread->finished = false;
 	thread->undisturbed = false;
 	thread->waits_for = NULL;
-	thread->engine = (struct padata_thread){ .node = thread - threads };
 	if (getcontext(&thread->context))
 		abort();
 	thread->context.uc_stack.ss_sp = thread->stack;

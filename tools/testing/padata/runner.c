@@ -356,7 +356,7 @@ static void work_on(struct trial *trial)
 	__atomic_fetch_add(&trial->nr_at_work, 1, __ATOMIC_RELAXED);
 	self.trial = trial;
 	self.nr_chunks = 0;
-	self.engine = (struct padata_thread){ .node = self.number % NR_NODES };
+	padata_chunks_join(trial->engine, &self.engine, self.number % NR_NODES);
 
 	if (trial->start_together)
 		meet(&trial->nr_started,
@@ -480,7 +480,7 @@ void divide_at_random(struct trial *trial)
 						       : left;
 		range->node = (int)random_upto(NR_NODES) - 1;
 		/* An earlier job may have left anything there. */
-		range->handed_out.counter = (long)random_upto(ULONG_MAX);
+		range->left.counter = (long)random_upto(ULONG_MAX);
 		start += range->size;
 		left -= range->size;
 	}
@@ -518,7 +518,7 @@ static int end_trial(struct trial *trial)
 {
 	int err = padata_chunks_error(trial->engine);
 
-	trial->divisor = trial->engine->divisor;
+	trial->divisor = 1UL << trial->engine->shift;
 	return err;
 }
 
@@ -579,7 +579,7 @@ int run_trial_on_node(struct trial *trial, int node)
 		return err;
 
 	self.nr_chunks = 0;
-	self.engine = (struct padata_thread){ .node = node };
+	padata_chunks_join(trial->engine, &self.engine, node);
 	while (padata_chunks_do_one(trial->engine, &self.engine))
 		;
 	padata_chunks_undo(trial->engine);

@@ -344,7 +344,7 @@ static void set_up(const struct machine *machine, unsigned long gib,
 	padata_chunks_init(&sim.chunks, job, nr_threads);
 
 	for (i = 0; i < nr_threads; i++) {
-		sim.threads[i].thread.node = i % nr_nodes;
+		padata_chunks_join(&sim.chunks, &sim.threads[i].thread, i % nr_nodes);
 		heap_push(&sim.timed, i * machine->start, i);
 	}
 }
@@ -430,10 +430,11 @@ static pthread_barrier_t all_here;
 
 static void *take_all(void *arg)
 {
-	struct padata_thread thread = { };
+	struct padata_thread thread;
 	int *cpu = arg;
 	cpu_set_t cpus;
 
+	padata_chunks_join(&shared, &thread, 0);
 	CPU_ZERO(&cpus);
 	CPU_SET(*cpu, &cpus);
 	sched_setaffinity(0, sizeof(cpus), &cpus);
