@@ -296,20 +296,20 @@ void padata_unplace_helper(int cpu, int node)
 }
 
 /**
- * padata_may_help_here - whether a helper may be on the CPU that it is on
+ * padata_may_help_on - whether a helper may go on
  * @run: The job that it helps with.
+ * @cpu: The CPU that was claimed for it.
  *
- * A CPU can be isolated, or taken from the caller, at any time.  And a worker
- * that was bound to a CPU goes elsewhere when that is offlined.
+ * A CPU can be isolated, or taken from the caller, at any time.  And whoever was
+ * bound to a CPU goes elsewhere when that is offlined.
  *
  * Context: A helper, between two chunks.
  * Return: True if it may take the next one.
  */
-bool padata_may_help_here(const struct padata_mt_run *run)
+bool padata_may_help_on(const struct padata_mt_run *run, int cpu)
 {
-	int cpu = raw_smp_processor_id();
-
-	return cpumask_test_cpu(cpu, padata_usable_cpus()) &&
+	return cpu == raw_smp_processor_id() &&
+	       cpumask_test_cpu(cpu, padata_usable_cpus()) &&
 	       cpumask_test_cpu(cpu, run->callers_cpus);
 }
 

@@ -128,13 +128,14 @@ static u64 padata_mt_cpu_ns(void)
 	return IS_ENABLED(CONFIG_DEBUG_FS) ? task_sched_runtime(current) : 0;
 }
 
+/* @cpu is that of a helper, or -1: the caller may be where it likes. */
 static void padata_mt_work(struct padata_mt_run *run,
-			   struct padata_thread *thread, bool helper)
+			   struct padata_thread *thread, int cpu)
 {
 	u64 began = padata_mt_cpu_ns();
 
 	padata_chunks_join(&run->chunks, thread, numa_node_id());
-	while ((!helper || padata_may_help_here(run)) &&
+	while ((cpu < 0 || padata_may_help_on(run, cpu)) &&
 	       padata_chunks_do_one(&run->chunks, thread))
 		cond_resched();
 
@@ -206,7 +207,7 @@ void padata_mt_help(struct padata_work *pw)
 	run = pw->run;
 	scopes = padata_memory_help(pw);
 	map = padata_mt_lock_job(run->chunks.job);
-	padata_mt_work(run, &pw->thread, true);
+	padata_mt_work(run, &pw->thread, pw->cpu);
 	padata_mt_unlock_job(map);
 	padata_memory_leave(pw, scopes);
 	lent = padata_priority_leave(run, pw);
@@ -241,26 +242,24 @@ static unsigned long padata_mt_max_chunks(const struct padata_mt_job *job)
 	return nr_chunks;
 }
 
-/* The job that the calling thread is a helper of, or NULL. */
-static struct padata_mt_run *padata_mt_helps(void)
+/* Whether the calling thread is a worker that helps with a job. */
+static bool padata_mt_helps(void)
 {
 	struct worker *worker = current_wq_worker();
 
-	if (!worker || worker->current_func != padata_mt_helper)
-		return NULL;
-	return container_of(worker->current_work, struct padata_work, work)->run;
+	return worker && worker->current_func == padata_mt_helper;
 }
 
 /*
  * Helpers are not in the group of the task that they work for, so its CPU quota
  * does not hold for them: there are no more of them than it has CPUs for.
+ *
+ * What a helper does is part of its caller's share already, and the CPUs are
+ * taken.  So it does its own jobs alone.
  */
-static unsigned int padata_mt_quota(const struct padata_mt_run *run)
+static unsigned int padata_mt_quota(void)
 {
-	unsigned int cpus = cfs_quota_cpus(run->caller);
-
-	/* A helper has a share of it already, and none to give away. */
-	return run->caller == current || cpus == UINT_MAX ? cpus : 1;
+	return padata_mt_helps() ? 1 : cfs_quota_cpus(current);
 }
 
 /* As many as the job itself has work for; the caller is one of them. */
@@ -272,10 +271,12 @@ static unsigned long padata_mt_max_threads(const struct padata_mt_job *job)
 static unsigned int padata_mt_max_helpers(const struct padata_mt_job *job,
 					  const struct padata_mt_run *run)
 {
-	unsigned long nr_threads = padata_mt_max_threads(job);
+	unsigned long nr_threads;
 
-	nr_threads = min3(nr_threads, (unsigned long)padata_mt_quota(run),
-			  (unsigned long)num_online_cpus());
+	nr_threads = min_t(unsigned long, padata_mt_max_threads(job),
+			   cpumask_weight_and(run->callers_cpus,
+					      cpu_online_mask));
+	nr_threads = min_t(unsigned long, nr_threads, padata_mt_quota());
 	return nr_threads ? nr_threads - 1 : 0;
 }
 
@@ -328,7 +329,7 @@ static void padata_mt_start_helpers(const struct padata_mt_job *job,
 			continue;
 		}
 
-		/* What keeps the process from having one holds for the rest. */
+		/* If one clone fails, the others would most likely fail as well. */
 		user = false;
 		padata_mt_queue_helper(pw);
 	}
@@ -446,16 +447,14 @@ static int padata_mt_do_without_helpers(const struct padata_mt_job *job)
 /* Not inline: small jobs should not have to clear what is on the stack here. */
 static noinline int padata_mt_do_with_helpers(const struct padata_mt_job *job)
 {
-	struct padata_mt_run *outer, run;
+	struct padata_mt_run run;
 	struct padata_thread caller;
 	unsigned int nr_helpers;
 	LIST_HEAD(works);
 
 	might_sleep();
 
-	outer = padata_mt_helps();
-	run.caller = outer ? outer->caller : current;
-	run.callers_cpus = outer ? outer->callers_cpus : padata_callers_cpus();
+	run.callers_cpus = padata_callers_cpus();
 	nr_helpers = padata_mt_get_helpers(job, &run, &works);
 	if (!nr_helpers)
 		return padata_mt_do_without_helpers(job);
@@ -468,7 +467,7 @@ static noinline int padata_mt_do_with_helpers(const struct padata_mt_job *job)
 	init_completion(&run.all_left);
 
 	padata_mt_start_helpers(job, &run, &works);
-	padata_mt_work(&run, &caller, false);
+	padata_mt_work(&run, &caller, -1);
 	padata_mt_dismiss_helpers(&run, &works);
 	padata_mt_put_helpers(&works);
 	padata_mt_undo(&run, &works);
@@ -485,7 +484,7 @@ static noinline int padata_mt_do_with_helpers(const struct padata_mt_job *job)
  * Cuts the job into chunks and has them done by this thread and by helpers on
  * other CPUs.  This thread works until no chunk is left, so the job gets done
  * even when there is no helper to be had, and it waits only for helpers that
- * are in the middle of a chunk.  On return no helper touches the job any more,
+ * have begun.  On return no helper touches the job any more,
  * and all that they did is visible to the caller.
  *
  * After a chunk has failed no further chunk is handed out; those that other
@@ -523,6 +522,10 @@ int padata_do_multithreaded(const struct padata_mt_job *job)
 	if (err)
 		return err;
 
+	/* Also for small jobs, which never sleep, but may be large next time. */
+	if (IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP))
+		might_sleep();
+
 	map = padata_mt_lock_job(job);
 	if (padata_mt_max_threads(job) > 1)
 		err = padata_mt_do_with_helpers(job);
@@ -559,7 +562,7 @@ void __init padata_mt_init(void)
 	 * One for each helper that there can be.  And as many again, for helpers
 	 * whose chunk failed, and others that are late, keep theirs for longer.
 	 */
-	works = kcalloc(nr_works, sizeof(*works), GFP_KERNEL);
+	works = kvcalloc(nr_works, sizeof(*works), GFP_KERNEL);
 	if (!works)
 		return;		/* Jobs will run in their callers alone. */
 

@@ -4,7 +4,8 @@
  *
  * Only the caller has asked for the helpers of a job.  So they are SCHED_IDLE:
  * they take what nobody else wants, and the scheduler takes their CPU for idle
- * when it looks for one.  On a busy machine a helper can then be stuck in the
+ * when it looks for one.  In a kernel without preemption they give way between
+ * two chunks at the latest.  On a busy machine a helper can then be stuck in the
  * middle of its chunk, when the caller has done all the rest and waits for it.
  *
  * A caller that waits leaves its own share of the CPU unused.  So it lends its
@@ -16,7 +17,8 @@
  * waits for one that has not.  It takes the lowest priority before that: then it
  * begins when it has a CPU, and not when it is about to lose it.
  *
- * A helper that runs a job itself lends what it has when it begins to wait.
+ * The loan begins when the caller has run out of chunks.  A caller that waits for
+ * a lock of a helper before that lends nothing.
  */
 
 #include <linux/sched.h>
@@ -49,7 +51,6 @@ static struct sched_attr padata_own_priority(void)
 {
 	struct sched_attr attr = padata_idle;
 	int prio = READ_ONCE(current->prio);
-	int nice = cfs_root_nice();
 
 	if (dl_prio(prio)) {
 		/* Its bandwidth is its own; this is as near as can be. */
@@ -58,9 +59,13 @@ static struct sched_attr padata_own_priority(void)
 	} else if (rt_prio(prio)) {
 		attr.sched_policy = SCHED_FIFO;
 		attr.sched_priority = MAX_RT_PRIO - 1 - prio;
-	} else if (current->policy != SCHED_IDLE && nice <= MAX_NICE) {
-		attr.sched_policy = SCHED_NORMAL;
-		attr.sched_nice = nice;
+	} else if (current->policy != SCHED_IDLE) {
+		int nice = cfs_root_nice();
+
+		if (nice <= MAX_NICE) {
+			attr.sched_policy = SCHED_NORMAL;
+			attr.sched_nice = nice;
+		}
 	}
 	return attr;
 }
@@ -78,7 +83,6 @@ static bool padata_waits_for_cpu(const struct padata_work *pw)
 static void padata_lend(struct padata_mt_run *run)
 {
 	struct padata_work *pw, *chosen;
-	struct sched_attr attr = run->lent;
 
 	chosen = list_first_entry_or_null(&run->helping, struct padata_work,
 					  helping);
@@ -90,11 +94,9 @@ static void padata_lend(struct padata_mt_run *run)
 			break;
 		}
 	}
-	chosen->lent = true;
-	/* Nothing that is in the caller's groups needs to be converted. */
-	if (chosen->user && attr.sched_policy == SCHED_NORMAL)
-		attr.sched_nice = run->lent_nice;
-	sched_setattr_nocheck(chosen->task, &attr);
+	WRITE_ONCE(chosen->lent, true);
+	sched_setattr_nocheck(chosen->task,
+			      chosen->user ? &run->lent_in_group : &run->lent);
 }
 
 /**
@@ -115,6 +117,16 @@ void padata_priority_init(struct padata_mt_run *run)
 void padata_priority_lower(void)
 {
 	sched_setattr_nocheck(current, &padata_idle);
+}
+
+/**
+ * padata_priority_restore - the calling task gets a worker's priority back
+ *
+ * Context: Process context, by a helper that has left its job, or never begun.
+ */
+void padata_priority_restore(void)
+{
+	sched_setattr_nocheck(current, &padata_normal);
 }
 
 /**
@@ -150,26 +162,18 @@ bool padata_priority_leave(struct padata_mt_run *run, struct padata_work *pw)
 {
 	bool lent;
 
+	/* As long as it is among the others: it should not wait once it is not. */
+	if (!READ_ONCE(pw->lent))
+		padata_priority_restore();
+
 	raw_spin_lock(&run->helping_lock);
 	list_del(&pw->helping);
 	lent = pw->lent;
 	if (lent)
 		padata_lend(run);
-	else
-		sched_setattr_nocheck(current, &padata_normal);
 	raw_spin_unlock(&run->helping_lock);
 
 	return lent;
-}
-
-/**
- * padata_priority_restore - the calling task gets a worker's priority back
- *
- * Context: Process context, by a helper that has left its job, or never begun.
- */
-void padata_priority_restore(void)
-{
-	sched_setattr_nocheck(current, &padata_normal);
 }
 
 /**
@@ -181,7 +185,12 @@ void padata_priority_restore(void)
 void padata_priority_lend(struct padata_mt_run *run)
 {
 	run->lent = padata_own_priority();
-	run->lent_nice = task_nice(current);
+	run->lent_in_group = run->lent;
+	if (run->lent.sched_policy != SCHED_FIFO &&
+	    current->policy != SCHED_IDLE) {
+		run->lent_in_group.sched_policy = SCHED_NORMAL;
+		run->lent_in_group.sched_nice = task_nice(current);
+	}
 
 	raw_spin_lock(&run->helping_lock);
 	padata_lend(run);

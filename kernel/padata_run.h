@@ -18,8 +18,6 @@
 /**
  * struct padata_mt_run - a multithreaded job under way
  * @chunks: Hands out the job.
- * @caller: On whose behalf it runs: the task that has called padata, or if that
- *	    is a helper of another job, whose behalf that one is on.
  * @callers_cpus: The CPUs that the caller may use.
  * @memcg: What memory is charged to.
  * @mm: The address space that helpers use, or NULL.
@@ -27,14 +25,13 @@
  * @helping_lock: Protects what concerns priorities, here and in the helpers.
  * @helping: The helpers that have begun and not left.
  * @lent: The priority that the caller lends while it waits.
- * @lent_nice: In place of that for helpers in the caller's groups: its nice value.
+ * @lent_in_group: What it lends to helpers that are in its own groups.
  * @all_left: Completed by the last helper to leave, if that is after the caller.
  *
  * On the stack of padata_do_multithreaded().
  */
 struct padata_mt_run {
 	struct padata_chunks	chunks;
-	struct task_struct	*caller;
 	const struct cpumask	*callers_cpus;
 	struct mem_cgroup	*memcg;
 	struct mm_struct	*mm;
@@ -42,7 +39,7 @@ struct padata_mt_run {
 	raw_spinlock_t		helping_lock;
 	struct list_head	helping;
 	struct sched_attr	lent;
-	int			lent_nice;
+	struct sched_attr	lent_in_group;
 	struct completion	all_left;
 };
 
@@ -102,7 +99,7 @@ unsigned int padata_place_helpers(struct padata_mt_run *run,
 				  unsigned int nr_works,
 				  struct list_head *placed);
 void padata_unplace_helper(int cpu, int node);
-bool padata_may_help_here(const struct padata_mt_run *run);
+bool padata_may_help_on(const struct padata_mt_run *run, int cpu);
 
 /*
  * At which priority they run: kernel/padata_priority.c

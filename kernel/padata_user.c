@@ -14,12 +14,12 @@
  *
  * That costs a clone for each helper, so it is for jobs that run for long.  When
  * there can be no clone, ordinary helpers take their place: there may be no room
- * for more threads, or a signal is pending, which fork does not like.
+ * for more threads, or a signal is pending, in which case fork fails.
  *
  * vhost_task_create() makes such threads, too, but they have to be waited for.  In
  * a group that is out of quota a thread may not get to its first instruction for
- * long.  A helper that is given up before that has its work for itself, so that
- * nobody lacks it.
+ * long.  A helper that is given up before that frees its own work.  So neither the
+ * caller nor the pool waits for it.
  */
 
 #include <linux/err.h>
@@ -58,13 +58,12 @@ bool padata_user_wanted(const struct padata_mt_job *job)
  * @like: A work with the run and the CPU of the helper.
  *
  * Context: Process context, by the task that has called padata.
- * Return: The work of the helper, which padata_work_free() frees; NULL when there
- *	   can be none.
+ * Return: The work of the helper, to kfree(); NULL when there can be none.
  */
 struct padata_work *padata_user_start(const struct padata_work *like)
 {
 	struct kernel_clone_args args = {
-		.flags		= CLONE_FS | CLONE_SIGHAND | CLONE_THREAD |
+		.flags		= CLONE_SIGHAND | CLONE_THREAD |
 				  CLONE_UNTRACED | CLONE_VM,
 		.fn		= padata_user_helper,
 		.name		= "padata",
@@ -90,7 +89,7 @@ struct padata_work *padata_user_start(const struct padata_work *like)
 		return NULL;
 	}
 
-	/* Before it runs, when that takes no more than to say so. */
+	/* The thread does not run yet, so it does not have to be migrated. */
 	set_cpus_allowed_ptr(task, cpumask_of(pw->cpu));
 	wake_up_new_task(task);
 	return pw;
