@@ -81,15 +81,15 @@ TOOLCHAINS = {
 }
 
 # Each is the fragment of its name, laid over kernel/configs/padata_mt.config
-VARIANTS = ("-debug", "-off", "-up", "-kcsan", "-check", "-bench")
+VARIANTS = ("-debug", "-off", "-up", "-kcsan", "-check", "-bench", "-rt")
 # Kernels with these need a guest to suit them
 SANITIZERS = ("-debug", "-kcsan")
 # Options that only some trees have: which, its fragment, and the variants with it
 OPTIONAL = (
 	("PADATA_KUNIT_TEST", "kernel/configs/padata_mt_kunit.config",
-	 ("", "-debug", "-up", "-kcsan", "-check")),
+	 ("", "-debug", "-up", "-kcsan", "-check", "-rt")),
 	("PADATA_TORTURE_TEST", "kernel/configs/padata_mt_torture.config",
-	 ("-debug", "-kcsan")),
+	 ("-debug", "-kcsan", "-rt")),
 	("DEFERRED_STRUCT_PAGE_INIT_CHECK", "kernel/configs/padata_mt_check.config",
 	 ("-debug", "-check")),
 	("PADATA_BENCH", "kernel/configs/padata_mt_bench.config", ("-bench", "-debug")),

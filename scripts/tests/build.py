@@ -1,12 +1,90 @@
 # SPDX-License-Identifier: GPL-2.0
 """The kernels that other parts boot build without a warning."""
 
+import re
+import subprocess
+
+import kbuild
+import kernels
+from common import BUILD, ROOT
 from tests import builds
 
 KERNELS = ("stock", "baseline", "series", "series-check", "series-debug",
 	   "baseline-debug")
 
+# Laid over a configuration without all that is under test: what is turned on, and
+# what the kernel then has of padata
+PARTS_OF_PADATA = {
+	"nobody who wants padata": ([], []),
+	"pcrypt alone": (["CRYPTO_PCRYPT"], ["PADATA"]),
+	"hugetlbfs alone": (["HUGETLBFS"], ["PADATA", "PADATA_MT"]),
+	"deferred struct page init alone": (["DEFERRED_STRUCT_PAGE_INIT"],
+					    ["PADATA", "PADATA_MT"]),
+}
+NO_TESTS = "# CONFIG_KUNIT is not set\n"
+# What is not for multithreaded jobs
+SERIALIZED = "padata.o"
+MAKEFILES = ("kernel/Makefile", "lib/Makefile")
+
 
 def check(report):
+	check_parts_of_padata(report)
 	for kernel in KERNELS:
 		builds.build(report, kernel, kernel)
+
+
+def check_parts_of_padata(report):
+	"""Multithreaded jobs are only in kernels that have a user of them."""
+	place = BUILD / "test/parts-of-padata"
+	place.mkdir(parents=True, exist_ok=True)
+	name = kernels.parse("series-off")
+	command = kbuild.make_command(place, name)
+	with kbuild.sources(), open(place / "log.txt", "w") as log:
+		kbuild.move_source(kbuild.commit_of("series"))
+		kbuild.run_make("a configuration", command + ["tinyconfig"], log,
+				what="Configuring")
+		(place / ".config").rename(place / "tinyconfig")
+		for users, (options, wanted) in PARTS_OF_PADATA.items():
+			configure(place, name, command, options, log)
+			problems = compare(place, options, wanted)
+			report.check(not problems, f"with {users} there is "
+				     f"{' and '.join(wanted) or 'none of it'}", problems)
+
+
+def configure(place, name, command, options, log):
+	chosen = place / "chosen"
+	chosen.write_text(NO_TESTS + "".join(f"CONFIG_{option}=y\n" for option in options))
+	(place / ".config").write_text(kbuild.merged(
+		[place / "tinyconfig", *(ROOT / path for path in name.fragments), chosen]))
+	kbuild.run_make("a configuration", command + ["olddefconfig"], log,
+			what="Configuring")
+
+
+def compare(place, options, wanted):
+	"""What is there that should not be, or is not, as lines."""
+	config = (place / ".config").read_text()
+	problems = [f"CONFIG_{option} was lost" for option in options
+		    if f"CONFIG_{option}=y\n" not in config]
+	found = [option for option in ("PADATA", "PADATA_MT")
+		 if f"CONFIG_{option}=y\n" in config]
+	if found != wanted:
+		problems.append(f"the configuration has {found}, and not {wanted}")
+
+	for makefile in MAKEFILES:
+		objects = [made for made in made_by(makefile, place / ".config")
+			   if made.startswith("padata")]
+		others = [made for made in objects if made != SERIALIZED]
+		if bool(others) != ("PADATA_MT" in wanted):
+			problems.append(f"{makefile} makes {objects}")
+	return problems
+
+
+def made_by(makefile, config):
+	"""The objects that a Makefile of the kernel names for a configuration."""
+	text = (f"include {config}\nsrctree := {kbuild.SOURCE}\n"
+		f"include {kbuild.SOURCE / makefile}\n"
+		"$(info objects: $(obj-y))\n.DEFAULT_GOAL := nothing\nnothing: ;\n")
+	said = subprocess.run(["make", "-s", "-r", "-f", "-", "nothing"], input=text,
+			      text=True, capture_output=True, cwd=kbuild.SOURCE)
+	match = re.search(r"^objects: (.*)", said.stdout, re.MULTILINE)
+	return match[1].split() if match else []

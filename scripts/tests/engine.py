@@ -10,7 +10,7 @@ from tests.ktap import Reader
 TESTS = "tools/testing/padata"
 # What they are built from, with the folders as in the kernel tree
 SOURCES = (TESTS, "tools/testing/shared", "tools/include", "tools/scripts",
-	   "kernel/padata*", "lib/padata*",
+	   "kernel/padata*", "kernel/workqueue_internal.h", "lib/padata*",
 	   "include/linux/padata.h")
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Jobs of all kinds at once, under KASAN and lockdep.
 
-scripts/torture runs it for longer, and kcsan.py has it under KCSAN.
+scripts/torture runs it for longer, kcsan.py has it under KCSAN, and rt.py in a
+real-time kernel.
 """
 
 import re
@@ -10,16 +11,17 @@ from tests import boots, builds
 
 # About a minute in an emulated guest
 JOBS = 20000
-TIMEOUT = 900
+# Slower than this it hangs
+JOBS_PER_SECOND = 25
 
 # What has to have happened for the outcome to mean anything
 HAPPENS = ("split", "helped", "failed", "undone", "CPUs offlined", "nested")
 NEVER = ("lost", "done twice", "not undone", "otherwise wrong")
 
 
-def settings(jobs, timeout=TIMEOUT, hotplug=100, seed=0):
+def settings(jobs, hotplug=100, seed=0):
 	"""A guest that runs so many jobs."""
-	return {"nodes": "2:1G, 2:1G", "timeout": str(timeout),
+	return {"nodes": "2:1G, 2:1G", "timeout": str(300 + jobs // JOBS_PER_SECOND),
 		"run": "scripts/tests/wait-for-torture",
 		"append": f"padata_torture.jobs={jobs} padata_torture.hotplug={hotplug} "
 			  f"padata_torture.seed={seed}"}

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: GPL-2.0
+"""KUnit and the torture test in a real-time kernel, under lockdep."""
+
+from tests import builds, kunit, torture
+
+TIER = "long"
+
+KERNEL = "series-rt"
+JOBS = 100000
+
+
+def check(report):
+	if builds.build(report, KERNEL, f"{KERNEL} builds"):
+		kunit.check_kernels(report, KERNEL)
+		torture.check_kernel(report, KERNEL, JOBS)
