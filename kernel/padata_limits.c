@@ -266,6 +266,9 @@ unsigned int padata_place_helpers(struct padata_mt_run *run,
 		.placed		= placed,
 	};
 
+	if (!placing.most_in_all)
+		return 0;
+
 	/* Whoever takes all CPUs does not have to choose. */
 	if (nr_works < cpumask_weight_and(cpu_online_mask, usable) - 1) {
 		placing.idle_only = true;

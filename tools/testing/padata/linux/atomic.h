@@ -7,7 +7,7 @@
  * that Documentation/atomic_t.txt promises, and no other.  So ThreadSanitizer
  * sees no order that the kernel does not give.
  *
- * Each is a schedule_point(), where the test program may let other threads run
+ * Each is a schedule_point() of <linux/cpumask.h>, where the test program may let other threads run
  * first.
  *
  * Each of the macros BREAK_* takes away something that the engine depends on.
@@ -15,9 +15,8 @@
  */
 
 #include <linux/compiler.h>
+#include <linux/cpumask.h>
 #include <linux/types.h>
-
-void schedule_point(void);
 
 #ifdef BREAK_LEAVE_ORDER
 #define DEC_AND_TEST_ORDER	BREAK_LEAVE_ORDER
@@ -35,6 +34,25 @@ static inline void atomic_set(atomic_t *v, int i)
 {
 	schedule_point();
 	__atomic_store_n(&v->counter, i, __ATOMIC_RELAXED);
+}
+
+static inline int atomic_inc_return(atomic_t *v)
+{
+	visits.atomics++;
+	schedule_point();
+#ifdef BREAK_COUNT
+	atomic_set(v, atomic_read(v) + 1);
+	return atomic_read(v);
+#else
+	return __atomic_add_fetch(&v->counter, 1, __ATOMIC_SEQ_CST);
+#endif
+}
+
+static inline void atomic_dec(atomic_t *v)
+{
+	visits.atomics++;
+	schedule_point();
+	__atomic_fetch_sub(&v->counter, 1, __ATOMIC_RELAXED);
 }
 
 static inline bool atomic_dec_and_test(atomic_t *v)

@@ -3,6 +3,6 @@
 #define _PADATA_TEST_NUMA_H
 
 #define NUMA_NO_NODE	(-1)
-#define MAX_NUMNODES	16
+#define MAX_NUMNODES	128
 
 #endif /* _PADATA_TEST_NUMA_H */

@@ -3,9 +3,13 @@
 #define _PADATA_TEST_WORKQUEUE_H
 
 /* For members of structures that are declared but never used here. */
-struct work_struct { };
-struct cpumask { };
 
-#define cpumask_var_t	struct cpumask
+#include <linux/cpumask.h>
+
+struct work_struct { };
+
+#define work_func_t	typeof(void (*)(struct work_struct *))
+
+#define WORKER_DESC_LEN	24
 
 #endif /* _PADATA_TEST_WORKQUEUE_H */

@@ -5,8 +5,11 @@
 /* The only task that matters is the one that runs the jobs. */
 
 #include <linux/atomic.h>
+#include <linux/cpumask.h>
 
 struct task_struct {
+	unsigned int flags;
+	cpumask_t cpus_mask;
 	bool killed;
 	void *mm;
 };
