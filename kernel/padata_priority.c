@@ -162,7 +162,10 @@ bool padata_priority_leave(struct padata_mt_run *run, struct padata_work *pw)
 {
 	bool lent;
 
-	/* As long as it is among the others: it should not wait once it is not. */
+	/*
+	 * Before it leaves the list: from then on nobody can lend to it, and the
+	 * caller still waits.
+	 */
 	if (!READ_ONCE(pw->lent))
 		padata_priority_restore();
 
