@@ -101,6 +101,7 @@ def left_of_all():
 # {key: (what a thread is about, when it began)}
 doing = {}
 doing_lock = threading.Lock()
+something_began = threading.Event()
 
 
 @contextlib.contextmanager
@@ -110,6 +111,7 @@ def working_on(text):
 	key = object()
 	with doing_lock:
 		doing[key] = text, time.monotonic()
+		something_began.set()
 		if not show_doing.thread:
 			show_doing.thread = threading.Thread(target=show_doing, daemon=True)
 			show_doing.thread.start()
@@ -128,7 +130,8 @@ def show_doing():
 					f"{text() if callable(text) else text}, "
 					+ duration(time.monotonic() - began)
 					for text, began in doing.values()))
-		time.sleep(1)
+		something_began.wait(1)
+		something_began.clear()
 
 
 show_doing.thread = None

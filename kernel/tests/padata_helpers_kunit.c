@@ -30,6 +30,7 @@
 
 #include "../padata_run.h"
 #include "../workqueue_internal.h"
+#include "padata_kunit.h"
 
 /* Only a lost helper ever takes this long. */
 #define LOST_HELPER_MS	60000
@@ -252,12 +253,11 @@ static void helpers_charge_the_caller(struct kunit *test)
 
 	check.memcg = get_mem_cgroup_from_current();
 	run_memory_check(test, &check, check_memcg, false);
-	mem_cgroup_put(check.memcg);
 
-	check.memcg = root_mem_cgroup;
-	set_active_memcg(root_mem_cgroup);
+	set_active_memcg(check.memcg);
 	run_memory_check(test, &check, check_memcg, false);
 	set_active_memcg(NULL);
+	mem_cgroup_put(check.memcg);
 }
 
 /* Which scopes a thread is in. */
@@ -444,16 +444,6 @@ static void helpers_as_caller(struct kunit *test)
 	run_process(test, &process);
 }
 
-static unsigned int nr_free_works(void)
-{
-	unsigned int nr;
-	LIST_HEAD(works);
-
-	nr = padata_works_get(&works, UINT_MAX);
-	padata_works_put(&works);
-	return nr;
-}
-
 /*
  * The jobs are so small that many helpers come too late.  The works of these
  * have to come back to the pool all the same.
@@ -461,10 +451,9 @@ static unsigned int nr_free_works(void)
 static void helpers_as_caller_that_are_late(struct kunit *test)
 {
 	struct process process = { .nr_jobs = 500 };
-	unsigned int nr_works = nr_free_works();
 
 	run_process(test, &process);
-	KUNIT_EXPECT_EQ(test, nr_free_works(), nr_works);
+	expect_all_works_free(test);
 }
 
 static struct kunit_case padata_helpers_cases[] = {

@@ -22,9 +22,7 @@
 
 #include "../padata_run.h"
 #include "../workqueue_internal.h"
-
-/* Only a lost helper ever takes this long. */
-#define LOST_HELPER	(60 * HZ)
+#include "padata_kunit.h"
 
 /* A job that has claimed CPUs for its helpers, as if it were running. */
 struct placed {
@@ -34,22 +32,6 @@ struct placed {
 	unsigned int		nr_on_node[MAX_NUMNODES];
 	int			first_node;
 };
-
-/* As padata_mt_init() makes them. */
-static unsigned int nr_works_of_the_pool(void)
-{
-	return 2 * num_possible_cpus();
-}
-
-static unsigned int nr_free_works(void)
-{
-	unsigned int nr;
-	LIST_HEAD(works);
-
-	nr = padata_works_get(&works, UINT_MAX);
-	padata_works_put(&works);
-	return nr;
-}
 
 static void place(struct placed *placed, const struct padata_mt_job *job,
 		  unsigned int nr_wanted)
@@ -91,11 +73,7 @@ static void unplace(struct placed *placed)
  */
 static int wait_for_late_helpers(struct kunit *test)
 {
-	unsigned long until = jiffies + LOST_HELPER;
-
-	while (nr_free_works() < nr_works_of_the_pool() && time_before(jiffies, until))
-		schedule_timeout_uninterruptible(1);
-	KUNIT_EXPECT_EQ(test, nr_free_works(), nr_works_of_the_pool());
+	expect_all_works_free(test);
 	return 0;
 }
 

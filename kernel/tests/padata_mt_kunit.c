@@ -24,9 +24,7 @@
 #include <linux/workqueue.h>
 
 #include "../padata_run.h"
-
-/* Only a lost helper ever takes this long. */
-#define LOST_HELPER	(60 * HZ)
+#include "padata_kunit.h"
 
 #define MAX_UNITS	4096
 
@@ -785,21 +783,10 @@ static int client_thread(void *arg)
 	return 0;
 }
 
-static unsigned int nr_free_works(void)
-{
-	unsigned int nr;
-	LIST_HEAD(works);
-
-	nr = padata_works_get(&works, UINT_MAX);
-	padata_works_put(&works);
-	return nr;
-}
-
 /* More jobs than CPUs.  A third of the jobs fail. */
 static void padata_mt_many_jobs_at_once(struct kunit *test)
 {
 	unsigned int i, nr_clients = 2 * num_online_cpus();
-	unsigned int nr_works = nr_free_works();
 	struct client *clients;
 
 	clients = kunit_kcalloc(test, nr_clients, sizeof(*clients), GFP_KERNEL);
@@ -818,10 +805,7 @@ static void padata_mt_many_jobs_at_once(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, clients[i].nr_wrong, 0);
 	}
 
-	/* Every work comes back to the pool, but late if its helper was late. */
-	for (i = 0; i < LOST_HELPER && nr_free_works() < nr_works; i++)
-		schedule_timeout_uninterruptible(1);
-	KUNIT_EXPECT_EQ(test, nr_free_works(), nr_works);
+	expect_all_works_free(test);
 }
 
 static struct kunit_case padata_mt_cases[] = {

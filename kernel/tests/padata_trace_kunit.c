@@ -18,6 +18,7 @@
 
 #include "../padata_run.h"
 #include "../workqueue_internal.h"
+#include "padata_kunit.h"
 
 #define NR_UNITS	1000
 
@@ -159,19 +160,6 @@ static void run_traced(struct kunit *test, struct traced *traced,
 				atomic_long_read(&traced->units_done));
 }
 
-/* A helper that came too late has its work, and its CPU, until it is gone. */
-static void wait_until_all_works_are_free(void)
-{
-	unsigned int nr;
-	LIST_HEAD(works);
-
-	do {
-		schedule_timeout_uninterruptible(1);
-		nr = padata_works_get(&works, UINT_MAX);
-		padata_works_put(&works);
-	} while (nr < 2 * num_possible_cpus());
-}
-
 static void trace_events(struct kunit *test)
 {
 	struct traced *traced = kunit_kzalloc(test, sizeof(*traced), GFP_KERNEL);
@@ -190,7 +178,7 @@ static void trace_events(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, atomic_read(&traced->nr_chunks), 1);
 		run_traced(test, traced, 0, 1);
 
-		wait_until_all_works_are_free();
+		expect_all_works_free(test);
 		run_traced(test, traced, NR_UNITS, INT_MAX);
 		KUNIT_EXPECT_EQ(test, traced->nr_helpers, nr_cpus - 1);
 		if (nr_cpus > 1)
