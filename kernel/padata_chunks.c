@@ -23,7 +23,6 @@
 #include <linux/llist.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
-#include <linux/mutex.h>
 #include <linux/sched/signal.h>
 #include <linux/topology.h>
 #include <trace/events/padata.h>
@@ -97,7 +96,7 @@ void padata_chunks_init(struct padata_chunks *chunks,
 		padata_range_init(&chunks->ranges[i], job->align);
 
 	if (job->next_fn)
-		mutex_init(&chunks->next_lock);
+		spin_lock_init(&chunks->next_lock);
 	chunks->caller = job->killable ? current : NULL;
 	chunks->thread_fn = job->thread_fn;
 	chunks->fn_arg = job->fn_arg;
@@ -165,9 +164,9 @@ static bool padata_range_take_next(struct padata_chunks *chunks,
 	/*
 	 * The cursor needs no lock: an error may move it at any time.  But
 	 * chunks have to get their positions in the order in which they were
-	 * taken.
+	 * taken.  Nobody may lose the CPU meanwhile: all others wait.
 	 */
-	mutex_lock(&chunks->next_lock);
+	spin_lock(&chunks->next_lock);
 	taken = padata_range_take(chunks, range, left, chunk);
 	if (taken) {
 		chunk->start = range->position;
@@ -175,7 +174,7 @@ static bool padata_range_take_next(struct padata_chunks *chunks,
 					  job->fn_arg);
 		range->position = chunk->end;
 	}
-	mutex_unlock(&chunks->next_lock);
+	spin_unlock(&chunks->next_lock);
 	return taken;
 }
 

@@ -11,8 +11,8 @@
 #include <linux/atomic.h>
 #include <linux/llist.h>
 #include <linux/minmax.h>
-#include <linux/mutex.h>
 #include <linux/padata.h>
+#include <linux/spinlock.h>
 #include <trace/events/padata.h>
 
 /**
@@ -39,7 +39,7 @@ struct padata_chunks {
 	struct padata_mt_range		*ranges;
 	unsigned int			nr_ranges;
 	struct padata_mt_range		whole;
-	struct mutex			next_lock;
+	spinlock_t			next_lock;
 	struct task_struct		*caller;
 	int (*thread_fn)(unsigned long start, unsigned long end, void *arg);
 	void				*fn_arg;

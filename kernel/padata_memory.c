@@ -15,14 +15,6 @@
 
 #include "padata_run.h"
 
-/*
- * The scopes of memalloc_*_save() that a caller may be in.  They keep allocations
- * from reclaim that would need a lock of the caller, from memory that the caller
- * could not use, and from waiting for other disks than the caller's.
- */
-#define PADATA_SCOPES	(PF_MEMALLOC | PF_MEMALLOC_NOFS | PF_MEMALLOC_NOIO | \
-			 PF_MEMALLOC_PIN | PF_LOCAL_THROTTLE)
-
 static struct mem_cgroup *padata_get_callers_memcg(void)
 {
 #ifdef CONFIG_MEMCG

@@ -13,13 +13,13 @@
 #include <linux/lockdep.h>
 #include <linux/minmax.h>
 #include <linux/padata.h>
+#include <linux/preempt.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/sched/bandwidth.h>
 #include <linux/sched/cputime.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
-#include <linux/timekeeping.h>
 #include <linux/topology.h>
 #include <linux/workqueue.h>
 #include <trace/events/padata.h>
@@ -164,7 +164,6 @@ static bool padata_mt_begin(struct padata_work *pw)
 /* The caller has given this helper up, and left the work to it. */
 static void padata_mt_come_too_late(struct padata_work *pw)
 {
-	padata_priority_restore();
 	if (!pw->user)
 		padata_unplace_helper(pw->cpu, pw->node);
 	padata_work_free(pw);
@@ -188,18 +187,19 @@ static bool padata_mt_give_up(struct padata_work *pw)
  * padata_mt_help - take part in a job
  * @pw: The helper, which is the calling thread.  Gone on return.
  *
- * Context: Process context, at normal priority, as on return.
+ * Context: Process context, at a priority that it has again on return.
  */
 void padata_mt_help(struct padata_work *pw)
 {
 	struct padata_mt_run *run;
+	struct sched_attr before;
 	struct lockdep_map *map;
 	unsigned int scopes;
-	bool lent;
 
 	/* From here on it gets a CPU only when nobody else wants it. */
-	padata_priority_lower();
+	padata_priority_lower(&before);
 	if (!padata_mt_begin(pw)) {
+		padata_priority_restore(&before);
 		padata_mt_come_too_late(pw);
 		return;
 	}
@@ -210,16 +210,16 @@ void padata_mt_help(struct padata_work *pw)
 	padata_mt_work(run, &pw->thread, pw->cpu);
 	padata_mt_unlock_job(map);
 	padata_memory_leave(pw, scopes);
-	lent = padata_priority_leave(run, pw);
 
-	/*
-	 * @run and @pw are gone as soon as the caller knows that all have left,
-	 * and it should know soon.
-	 */
+	/* The caller waits for it, and can lend nothing to it any more. */
+	preempt_disable();
+	padata_priority_leave(run, pw);
+	/* @run and @pw are gone as soon as the caller knows that all have left. */
 	if (padata_chunks_leave(&run->chunks))
 		complete(&run->all_left);
-	if (lent)
-		padata_priority_restore();
+	preempt_enable();
+
+	padata_priority_restore(&before);
 }
 
 static void padata_mt_helper(struct work_struct *work)
@@ -255,11 +255,14 @@ static bool padata_mt_helps(void)
  * does not hold for them: there are no more of them than it has CPUs for.
  *
  * What a helper does is part of its caller's share already, and the CPUs are
- * taken.  So it does its own jobs alone.
+ * taken.  So it does its own jobs alone.  And so does a SCHED_DEADLINE task: it
+ * could not lend its bandwidth to a helper that it has to wait for.
  */
 static unsigned int padata_mt_quota(void)
 {
-	return padata_mt_helps() ? 1 : cfs_quota_cpus(current);
+	if (padata_mt_helps() || current->policy == SCHED_DEADLINE)
+		return 1;
+	return cfs_quota_cpus(current);
 }
 
 /* As many as the job itself has work for; the caller is one of them. */

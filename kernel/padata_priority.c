@@ -21,6 +21,7 @@
  * a lock of a helper before that lends nothing.
  */
 
+#include <linux/lockdep.h>
 #include <linux/sched.h>
 #include <linux/sched/bandwidth.h>
 #include <linux/sched/deadline.h>
@@ -36,12 +37,6 @@ static const struct sched_attr padata_idle = {
 	.sched_policy	= SCHED_IDLE,
 };
 
-/* What workers have, and all threads that are about to end. */
-static const struct sched_attr padata_normal = {
-	.size		= sizeof(struct sched_attr),
-	.sched_policy	= SCHED_NORMAL,
-};
-
 /*
  * What the calling task can lend to helpers of the root group: what it weighs
  * there.  It may also have been raised, by a lock that somebody more important
@@ -53,11 +48,12 @@ static struct sched_attr padata_own_priority(void)
 	int prio = READ_ONCE(current->prio);
 
 	if (dl_prio(prio)) {
-		/* Its bandwidth is its own; this is as near as can be. */
+		/* Raised, see padata_mt_quota(): this is as near as can be. */
 		attr.sched_policy = SCHED_FIFO;
 		attr.sched_priority = MAX_RT_PRIO - 1;
 	} else if (rt_prio(prio)) {
-		attr.sched_policy = SCHED_FIFO;
+		attr.sched_policy = current->policy == SCHED_RR ? SCHED_RR :
+								  SCHED_FIFO;
 		attr.sched_priority = MAX_RT_PRIO - 1 - prio;
 	} else if (current->policy != SCHED_IDLE) {
 		int nice = cfs_root_nice();
@@ -94,7 +90,7 @@ static void padata_lend(struct padata_mt_run *run)
 			break;
 		}
 	}
-	WRITE_ONCE(chosen->lent, true);
+	chosen->lent = true;
 	sched_setattr_nocheck(chosen->task,
 			      chosen->user ? &run->lent_in_group : &run->lent);
 }
@@ -111,22 +107,30 @@ void padata_priority_init(struct padata_mt_run *run)
 
 /**
  * padata_priority_lower - the calling task gives way to everybody else
+ * @before: Gets the priority that it has, for padata_priority_restore().
  *
  * Context: Process context, by a helper that has not begun.
  */
-void padata_priority_lower(void)
+void padata_priority_lower(struct sched_attr *before)
 {
+	*before = (struct sched_attr){
+		.size		= sizeof(struct sched_attr),
+		.sched_policy	= current->policy,
+		.sched_nice	= task_nice(current),
+		.sched_priority	= current->rt_priority,
+	};
 	sched_setattr_nocheck(current, &padata_idle);
 }
 
 /**
- * padata_priority_restore - the calling task gets a worker's priority back
+ * padata_priority_restore - the calling task gets its priority back
+ * @before: That priority.
  *
  * Context: Process context, by a helper that has left its job, or never begun.
  */
-void padata_priority_restore(void)
+void padata_priority_restore(const struct sched_attr *before)
 {
-	sched_setattr_nocheck(current, &padata_normal);
+	sched_setattr_nocheck(current, before);
 }
 
 /**
@@ -151,32 +155,21 @@ void padata_priority_help(struct padata_mt_run *run, struct padata_work *pw)
  * @run: The job, which it has not left yet.
  * @pw: The helper.
  *
- * Nobody can lend anything to it after this.  So it gets a worker's priority, or
- * keeps what it was lent: the caller still waits for it.  In the second case it
- * has to call padata_priority_restore() once it has left.
+ * What it was lent the next helper has as well now.  Nobody can lend anything to
+ * it after this, and the caller still waits for it: it must not lose its CPU
+ * before it has left the job.
  *
- * Context: Process context.
- * Return: Whether it was lent a priority.  The next helper has that as well now.
+ * Context: Preemption is off, and stays off until it has left.
  */
-bool padata_priority_leave(struct padata_mt_run *run, struct padata_work *pw)
+void padata_priority_leave(struct padata_mt_run *run, struct padata_work *pw)
 {
-	bool lent;
-
-	/*
-	 * Before it leaves the list: from then on nobody can lend to it, and the
-	 * caller still waits.
-	 */
-	if (!READ_ONCE(pw->lent))
-		padata_priority_restore();
+	lockdep_assert_preemption_disabled();
 
 	raw_spin_lock(&run->helping_lock);
 	list_del(&pw->helping);
-	lent = pw->lent;
-	if (lent)
+	if (pw->lent)
 		padata_lend(run);
 	raw_spin_unlock(&run->helping_lock);
-
-	return lent;
 }
 
 /**
@@ -189,7 +182,7 @@ void padata_priority_lend(struct padata_mt_run *run)
 {
 	run->lent = padata_own_priority();
 	run->lent_in_group = run->lent;
-	if (run->lent.sched_policy != SCHED_FIFO &&
+	if (!run->lent.sched_priority &&
 	    current->policy != SCHED_IDLE) {
 		run->lent_in_group.sched_policy = SCHED_NORMAL;
 		run->lent_in_group.sched_nice = task_nice(current);

@@ -6,7 +6,6 @@
 #define _KERNEL_PADATA_RUN_H
 
 #include <linux/completion.h>
-#include <linux/cpumask.h>
 #include <linux/list.h>
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
@@ -106,15 +105,23 @@ bool padata_may_help_on(const struct padata_mt_run *run, int cpu);
  */
 
 void padata_priority_init(struct padata_mt_run *run);
-void padata_priority_lower(void);
+void padata_priority_lower(struct sched_attr *before);
 void padata_priority_help(struct padata_mt_run *run, struct padata_work *pw);
-bool padata_priority_leave(struct padata_mt_run *run, struct padata_work *pw);
-void padata_priority_restore(void);
+void padata_priority_leave(struct padata_mt_run *run, struct padata_work *pw);
+void padata_priority_restore(const struct sched_attr *before);
 void padata_priority_lend(struct padata_mt_run *run);
 
 /*
  * Whose memory they use: kernel/padata_memory.c
  */
+
+/*
+ * The scopes of memalloc_*_save() that a caller may be in.  They keep allocations
+ * from reclaim that would need a lock of the caller, from memory that the caller
+ * could not use, and from waiting for other disks than the caller's.
+ */
+#define PADATA_SCOPES	(PF_MEMALLOC | PF_MEMALLOC_NOFS | PF_MEMALLOC_NOIO | \
+			 PF_MEMALLOC_PIN | PF_LOCAL_THROTTLE)
 
 void padata_memory_get(struct padata_mt_run *run,
 		       const struct padata_mt_job *job);

@@ -38,19 +38,28 @@ static int padata_user_helper(void *arg)
 	do_exit(0);
 }
 
+/* What a clone would take over, though only one task can be in the middle of it. */
+static bool padata_user_is_busy(void)
+{
+	return current->flags & PADATA_SCOPES || current->reclaim_state ||
+	       current->journal_info || current->bio_list;
+}
+
 /**
  * padata_user_wanted - whether the helpers of a job are to be user workers
  * @job: The job.
  *
- * Kernel threads have nothing to pass on.  And a task that is exiting has given up
- * part of what a clone would take over.  Their helpers are like any.
+ * Kernel threads have nothing to pass on.  A task that is exiting has given up
+ * part of what a clone would take over.  And a task may be in the middle of
+ * reclaim, of a transaction, or of I/O.  Their helpers are like any.
  *
  * Context: Process context, by the task that has called padata.
  * Return: True if they are.
  */
 bool padata_user_wanted(const struct padata_mt_job *job)
 {
-	return job->as_caller && !(current->flags & (PF_KTHREAD | PF_EXITING));
+	return job->as_caller && !(current->flags & (PF_KTHREAD | PF_EXITING)) &&
+	       !padata_user_is_busy();
 }
 
 /**

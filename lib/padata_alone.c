@@ -88,7 +88,8 @@ EXPORT_SYMBOL_GPL(padata_mt_job_check);
  * @job: The job.
  *
  * min_chunk takes much longer than waking a thread, so about a millisecond.  A
- * signal is then seen after some tens of milliseconds.
+ * signal is then seen after some tens of milliseconds.  And a next_fn, which passes
+ * a whole chunk under a spinlock, takes a fraction of that.
  *
  * Context: Any.
  * Return: The number of units.  Rounding may add up to align - 1 to it.
@@ -97,7 +98,7 @@ unsigned long padata_mt_max_chunk(const struct padata_mt_job *job)
 {
 	unsigned long max_chunk;
 
-	if (!job->killable ||
+	if ((!job->killable && !job->next_fn) ||
 	    check_mul_overflow(max(job->min_chunk, 1UL), 16UL, &max_chunk))
 		return ULONG_MAX;
 	return max_chunk;

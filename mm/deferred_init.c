@@ -24,9 +24,11 @@
 #include <linux/page-isolation.h>
 #include <linux/panic.h>
 #include <linux/percpu.h>
+#include <linux/pfn.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/time64.h>
 #include <linux/topology.h>
@@ -40,7 +42,7 @@
  * @zone: The zone that it is in: only the highest zone of a node is deferred.
  *	  NULL for a node without memory.
  * @first_pfn: The first pfn that is left.
- * @nr_left: How many pfns, holes included, are not done yet.
+ * @nr_left: How many pfns, short gaps included, are not done yet.
  * @nr_pages: How many pages of it have been initialized.
  * @cpus: The CPUs that have initialized them.
  */
@@ -328,17 +330,23 @@ static void __init deferred_take_node(pg_data_t *pgdat,
 }
 
 /*
- * Fill in the ranges: what is left of each node, in as few pieces as possible.
- * Memory of another node begins a new range, a hole does not.
+ * A chunk is a share of what is left of a range, so a range must not be mostly
+ * gap.  A gap in the free memory of this many pfns begins a new range.  There is
+ * a whole section in it.
  */
+#define DEFERRED_GAP	max(PFN_DOWN(SZ_1G), 2UL * PAGES_PER_SECTION)
+
+/* Fill in the ranges: the free memory that is left, in as few as possible. */
 static void __init deferred_find_ranges(struct deferred_job *job)
 {
 	struct padata_mt_range *range = job->ranges - 1;
-	unsigned long spfn, epfn;
-	int i, nid, last_nid = NUMA_NO_NODE;
+	int nid, last_nid = NUMA_NO_NODE;
+	phys_addr_t start, end;
+	u64 i;
 
-	for_each_mem_pfn_range(i, MAX_NUMNODES, &spfn, &epfn, &nid) {
+	for_each_free_mem_range(i, NUMA_NO_NODE, MEMBLOCK_NONE, &start, &end, &nid) {
 		struct deferred_node *node = &job->nodes[nid];
+		unsigned long spfn = PFN_UP(start), epfn = PFN_DOWN(end);
 
 		if (!node->zone)
 			continue;
@@ -347,7 +355,8 @@ static void __init deferred_find_ranges(struct deferred_job *job)
 		if (spfn >= epfn)
 			continue;
 
-		if (nid != last_nid) {
+		if (nid != last_nid ||
+		    spfn - (range->start + range->size) >= DEFERRED_GAP) {
 			range++;
 			range->start = spfn;
 			range->node = nid;
@@ -399,8 +408,9 @@ void __init deferred_init(void)
 {
 	struct deferred_job job = {
 		.nodes = kcalloc(nr_node_ids, sizeof(*job.nodes), GFP_KERNEL),
-		.ranges = kcalloc(memblock.memory.cnt, sizeof(*job.ranges),
-				  GFP_KERNEL),
+		/* No more than there can be pieces of free memory. */
+		.ranges = kcalloc(memblock.memory.cnt + memblock.reserved.cnt,
+				  sizeof(*job.ranges), GFP_KERNEL),
 		.start = local_clock(),
 	};
 	int nid;

@@ -23,9 +23,12 @@
 #include <linux/cleanup.h>
 #include <linux/cpumask.h>
 #include <linux/debugfs.h>
+#include <linux/errno.h>
+#include <linux/gfp.h>
 #include <linux/jiffies.h>
 #include <linux/kstrtox.h>
 #include <linux/ktime.h>
+#include <linux/llist.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
@@ -75,6 +78,8 @@
  * @noio: Of memalloc_noio_save().
  * @pin: Of memalloc_pin_save().
  * @noreclaim: Of memalloc_noreclaim_save().
+ * @charge: Each unit takes a page, charged to whoever it is for, which is given
+ *	    back before the next line runs.
  * @signal: A signal that the caller gets right before each job, or 0.
  * @at_release: Run the jobs when the file is closed.
  */
@@ -95,6 +100,7 @@ struct padata_bench_setup {
 	unsigned long	noio;
 	unsigned long	pin;
 	unsigned long	noreclaim;
+	unsigned long	charge;
 	unsigned long	signal;
 	unsigned long	at_release;
 };
@@ -143,6 +149,7 @@ static const struct padata_bench_word padata_bench_words[] = {
 	PADATA_BENCH_WORD(noio, 0, 1),
 	PADATA_BENCH_WORD(pin, 0, 1),
 	PADATA_BENCH_WORD(noreclaim, 0, 1),
+	PADATA_BENCH_WORD(charge, 0, 1),
 	PADATA_BENCH_WORD(signal, 0, _NSIG),
 	PADATA_BENCH_WORD(at_release, 0, 1),
 };
@@ -178,6 +185,7 @@ static DEFINE_PER_CPU(struct padata_bench_cpu, padata_bench_cpus);
  * @most_of_all: The most in any job so far.
  * @gathered: Waited on for @most to reach what the setup wants.
  * @gather_until: When to wait no longer, in jiffies.
+ * @pages: Those that units have taken.
  * @times: How long each job took, in ns, ascending in the end.
  * @jobs_done: How many of them there are.
  * @total_ns: Their sum.
@@ -195,6 +203,7 @@ struct padata_bench_run {
 	int				most_of_all;
 	wait_queue_head_t		gathered;
 	unsigned long			gather_until;
+	struct llist_head		pages;
 	u64				*times;
 	unsigned long			jobs_done;
 	u64				total_ns;
@@ -269,6 +278,24 @@ static void padata_bench_gather(struct padata_bench_run *run)
 				   left);
 }
 
+static int padata_bench_take_page(struct padata_bench_run *run)
+{
+	unsigned long page = __get_free_page(GFP_KERNEL_ACCOUNT);
+
+	if (!page)
+		return -ENOMEM;
+	llist_add((struct llist_node *)page, &run->pages);
+	return 0;
+}
+
+static void padata_bench_free_pages(struct padata_bench_run *run)
+{
+	struct llist_node *page, *next;
+
+	llist_for_each_safe(page, next, llist_del_all(&run->pages))
+		free_page((unsigned long)page);
+}
+
 /*
  * Since the last tick or switch of tasks: what is missing at the end of a chunk
  * is in the next one, and the sum over a job of many ticks is right.
@@ -286,6 +313,7 @@ static noinline int padata_bench_fn(unsigned long start, unsigned long end,
 	u64 began = padata_bench_cpu_time();
 	unsigned long units = end - start;
 	struct padata_bench_cpu *this;
+	int err = 0;
 
 	if (current != run->caller)
 		this_cpu_inc(padata_bench_cpus.helpers_begun);
@@ -293,8 +321,10 @@ static noinline int padata_bench_fn(unsigned long start, unsigned long end,
 	if (run->setup.gather)
 		padata_bench_gather(run);
 
-	for (; run->loops && start < end; start++) {
+	for (; (run->loops || run->setup.charge) && start < end && !err; start++) {
 		padata_bench_compute(run->loops);
+		if (run->setup.charge)
+			err = padata_bench_take_page(run);
 		cond_resched();
 	}
 
@@ -308,7 +338,7 @@ static noinline int padata_bench_fn(unsigned long start, unsigned long end,
 	put_cpu_ptr(&padata_bench_cpus);
 
 	atomic_dec(&run->under_way);
-	return 0;
+	return err;
 }
 
 /* ---- running it -------------------------------------------------------- */
@@ -422,6 +452,7 @@ static int padata_bench_all_jobs(struct padata_bench_run *run)
 {
 	struct padata_mt_range *ranges = NULL;
 
+	padata_bench_free_pages(run);
 	kvfree(run->times);
 	run->jobs_done = 0;
 	run->times = kvcalloc(run->setup.jobs, sizeof(*run->times), GFP_KERNEL);
@@ -668,6 +699,7 @@ module_init(padata_bench_init);
 static void __exit padata_bench_exit(void)
 {
 	debugfs_remove_recursive(padata_bench_dir);
+	padata_bench_free_pages(&padata_bench_run);
 	kvfree(padata_bench_run.times);
 }
 module_exit(padata_bench_exit);

@@ -14,7 +14,6 @@
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/errno.h>
-#include <linux/limits.h>
 #include <linux/memcontrol.h>
 #include <linux/mman.h>
 #include <linux/mutex.h>
@@ -28,7 +27,6 @@
 #include <linux/uaccess.h>
 #include <uapi/linux/sched/types.h>
 
-#include "../padata_run.h"
 #include "../workqueue_internal.h"
 #include "padata_kunit.h"
 
@@ -175,6 +173,125 @@ static void helpers_realtime_priority(struct kunit *test)
 	sched_setattr_nocheck(current, &normal);
 	run_with_loan(test, &loan);
 	KUNIT_EXPECT_EQ(test, loan.policy, SCHED_NORMAL);
+}
+
+/* Helpers of two jobs, one after the other, by name. */
+struct acquaintance {
+	struct task_struct	*caller;
+	struct task_struct	*helpers[NR_HELPERS];
+	atomic_t		nr_helpers;
+	atomic_t		nr_begun;
+	bool			again;
+	struct task_struct	*known;
+};
+
+static int get_acquainted(unsigned long start, unsigned long end, void *arg)
+{
+	struct acquaintance *acquaintance = arg;
+	unsigned int i;
+
+	atomic_inc(&acquaintance->nr_begun);
+	come_true(&acquaintance->nr_begun, NR_HELPERS + 1);
+	if (current == acquaintance->caller)
+		return 0;
+
+	if (!acquaintance->again) {
+		i = atomic_inc_return(&acquaintance->nr_helpers) - 1;
+		acquaintance->helpers[i] = get_task_struct(current);
+		return 0;
+	}
+	for (i = 0; i < NR_HELPERS; i++) {
+		if (acquaintance->helpers[i] == current)
+			acquaintance->known = current;
+	}
+	return 0;
+}
+
+static bool is_normal_again(struct task_struct *task)
+{
+	unsigned int ms;
+
+	for (ms = 0; READ_ONCE(task->policy) != SCHED_NORMAL; ms++) {
+		if (ms > LOST_HELPER_MS)
+			return false;
+		msleep(1);
+	}
+	return true;
+}
+
+/* An administrator may have set the priority of a worker.  A job leaves it so. */
+static void helpers_get_their_priority_back(struct kunit *test)
+{
+	struct acquaintance acquaintance = { .caller = current };
+	DEFINE_PADATA_MT_JOB(job,
+			     .thread_fn = get_acquainted,
+			     .fn_arg = &acquaintance,
+			     .size = NR_HELPERS + 1,
+			     .align = 1,
+			     .max_threads = NR_HELPERS + 1);
+	unsigned int i, tries;
+
+	if (nr_usable_cpus() < NR_HELPERS + 1)
+		kunit_skip(test, "needs %d CPUs that helpers may use",
+			   NR_HELPERS + 1);
+
+	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), 0);
+	KUNIT_ASSERT_EQ(test, atomic_read(&acquaintance.nr_helpers), NR_HELPERS);
+	for (i = 0; i < NR_HELPERS; i++) {
+		KUNIT_EXPECT_TRUE(test, is_normal_again(acquaintance.helpers[i]));
+		set_user_nice(acquaintance.helpers[i], 5);
+	}
+
+	/* Other workers may come instead. */
+	acquaintance.again = true;
+	for (tries = 0; tries < 1000 && !acquaintance.known; tries++) {
+		atomic_set(&acquaintance.nr_begun, 0);
+		KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), 0);
+	}
+	if (acquaintance.known) {
+		KUNIT_EXPECT_TRUE(test, is_normal_again(acquaintance.known));
+		KUNIT_EXPECT_EQ(test, task_nice(acquaintance.known), 5);
+	}
+	for (i = 0; i < NR_HELPERS; i++) {
+		set_user_nice(acquaintance.helpers[i], 0);
+		put_task_struct(acquaintance.helpers[i]);
+	}
+	if (!acquaintance.known)
+		kunit_skip(test, "no worker has helped twice");
+}
+
+static int count_others(unsigned long start, unsigned long end, void *arg)
+{
+	struct loan *loan = arg;
+
+	if (current != loan->caller)
+		atomic_inc(&loan->nr_begun);
+	return 0;
+}
+
+/* It has bandwidth of its own, and could not lend it. */
+static void helpers_are_not_for_deadline_tasks(struct kunit *test)
+{
+	struct sched_attr normal = { .sched_policy = SCHED_NORMAL };
+	struct sched_attr deadline = {
+		.sched_policy	= SCHED_DEADLINE,
+		.sched_runtime	= 10 * NSEC_PER_MSEC,
+		.sched_deadline	= 100 * NSEC_PER_MSEC,
+		.sched_period	= 100 * NSEC_PER_MSEC,
+	};
+	struct loan loan = { .caller = current };
+	DEFINE_PADATA_MT_JOB(job,
+			     .thread_fn = count_others,
+			     .fn_arg = &loan,
+			     .size = 100000,
+			     .align = 1,
+			     .max_threads = INT_MAX);
+
+	if (sched_setattr_nocheck(current, &deadline))
+		kunit_skip(test, "a kernel thread cannot be SCHED_DEADLINE here");
+	KUNIT_EXPECT_EQ(test, padata_do_multithreaded(&job), 0);
+	sched_setattr_nocheck(current, &normal);
+	KUNIT_EXPECT_EQ(test, atomic_read(&loan.nr_begun), 0);
 }
 
 /* What the threads of a job find out of their memory, after all have begun. */
@@ -373,6 +490,7 @@ struct process {
 	struct task_struct	*caller;
 	unsigned int		nr_jobs;
 	bool			all_meet;
+	bool			in_transaction;
 	atomic_t		nr_begun;
 	atomic_t		nr_wrong;
 	atomic_t		nr_units;
@@ -383,7 +501,8 @@ static int check_process(unsigned long start, unsigned long end, void *arg)
 	struct process *process = arg;
 
 	atomic_add(end - start, &process->nr_units);
-	if (!same_thread_group(current, process->caller))
+	if (current != process->caller &&
+	    same_thread_group(current, process->caller) == process->in_transaction)
 		atomic_inc(&process->nr_wrong);
 	if (!process->all_meet)
 		return 0;
@@ -407,6 +526,8 @@ static int run_as_process(void *arg)
 	unsigned int i;
 
 	process->caller = current;
+	if (process->in_transaction)
+		current->journal_info = process;
 	for (i = 0; i < process->nr_jobs; i++) {
 		atomic_set(&process->nr_begun, 0);
 		atomic_set(&process->nr_units, 0);
@@ -414,6 +535,7 @@ static int run_as_process(void *arg)
 		    atomic_read(&process->nr_units) != job.size)
 			atomic_inc(&process->nr_wrong);
 	}
+	current->journal_info = NULL;
 	do_exit(0);
 }
 
@@ -444,6 +566,21 @@ static void helpers_as_caller(struct kunit *test)
 	run_process(test, &process);
 }
 
+/* A clone would take the transaction over. */
+static void helpers_as_caller_in_a_transaction(struct kunit *test)
+{
+	struct process process = {
+		.nr_jobs	= 20,
+		.all_meet	= true,
+		.in_transaction	= true,
+	};
+
+	if (nr_usable_cpus() < NR_HELPERS + 1)
+		kunit_skip(test, "needs %d CPUs that helpers may use",
+			   NR_HELPERS + 1);
+	run_process(test, &process);
+}
+
 /*
  * The jobs are so small that many helpers come too late.  The works of these
  * have to come back to the pool all the same.
@@ -459,11 +596,14 @@ static void helpers_as_caller_that_are_late(struct kunit *test)
 static struct kunit_case padata_helpers_cases[] = {
 	KUNIT_CASE(helpers_priority),
 	KUNIT_CASE(helpers_realtime_priority),
+	KUNIT_CASE(helpers_get_their_priority_back),
+	KUNIT_CASE(helpers_are_not_for_deadline_tasks),
 	KUNIT_CASE(helpers_charge_the_caller),
 	KUNIT_CASE(helpers_are_in_the_callers_scopes),
 	KUNIT_CASE(helpers_do_not_reclaim_for_a_caller_that_must_not),
 	KUNIT_CASE(helpers_use_the_callers_mm),
 	KUNIT_CASE(helpers_as_caller),
+	KUNIT_CASE(helpers_as_caller_in_a_transaction),
 	KUNIT_CASE(helpers_as_caller_that_are_late),
 	{}
 };

@@ -12,7 +12,7 @@
 #include <linux/list.h>
 #include <linux/sched.h>
 
-#include "../padata_internal.h"
+#include "../padata_run.h"
 
 /* Only a lost helper ever takes this long. */
 #define LOST_HELPER	(60 * HZ)

@@ -440,7 +440,6 @@ static unsigned long torture_next_fn(unsigned long position,
 	}
 	while (nr_units--)
 		item = list_next_entry(item, link);
-	cond_resched();
 	job->in_next_fn--;
 
 	return (unsigned long)item;

@@ -45,7 +45,7 @@ struct thread {
 	bool		finished;
 	bool		failed;		/* its present chunk has failed */
 	bool		undisturbed;
-	const struct mutex *waits_for;
+	const spinlock_t *waits_for;
 	unsigned char	stack[STACK_SIZE];
 };
 
@@ -79,7 +79,7 @@ void schedule_point(void)
 }
 
 /* The thread is no choice until it is free, so that each order has an end. */
-void wait_for_lock(const struct mutex *lock)
+void wait_for_lock(const spinlock_t *lock)
 {
 	running->waits_for = lock;
 	swapcontext(&running->context, &scheduler);

@@ -125,8 +125,8 @@ void meet(unsigned int *counter, unsigned int nr_threads)
 	wait_relaxed(counter, nr_threads);
 }
 
-/* Called where the kernel's mutex would sleep. */
-void wait_for_lock(const struct mutex *lock)
+/* Called where the kernel would spin. */
+void wait_for_lock(const spinlock_t *lock)
 {
 	sched_yield();
 }

@@ -4,7 +4,7 @@
 
 /* For members of structures that are declared but never used here. */
 
-#include <linux/mutex.h>
+struct mutex { };
 
 struct kobject { };
 

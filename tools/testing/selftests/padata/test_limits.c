@@ -356,4 +356,34 @@ TEST_F_TIMEOUT(limits, threads_keep_to_quota_of_ancestors, 200)
 	expect_threads(_metadata, self->nr, variant->as_caller);
 }
 
+/* ---- memory ------------------------------------------------------------ */
+
+/* More than all CPUs together have charged in advance, for each helper */
+#define NR_PAGES	16384
+
+TEST_F_TIMEOUT(limits, memory_is_charged_to_the_group, 200)
+{
+	struct bench_result result;
+	long before, charged;
+	const char *lacks;
+
+	if (self->nr < 2)
+		SKIP(return, "one CPU for helpers, and the caller is on it");
+	lacks = make_groups(&self->groups, "+memory");
+	if (lacks)
+		SKIP(return, "%s: CONFIG_MEMCG", lacks);
+	ASSERT_EQ(0, cg_enter_current(self->groups.child));
+
+	before = cg_read_long(self->groups.child, "memory.current");
+	ASSERT_EQ(0, bench_run("size=%d charge=1 gather=%d gather_ms=%d as_caller=%d",
+			       NR_PAGES, self->nr, GATHER_ALL_MS,
+			       variant->as_caller));
+	ASSERT_EQ(0, bench_result(&result));
+	charged = cg_read_long(self->groups.child, "memory.current") - before;
+	EXPECT_LE(1, result.helpers_chunks);
+	EXPECT_LE((long)NR_PAGES * getpagesize(), charged);
+	/* Gives the pages back. */
+	ASSERT_EQ(0, bench_run("size=1"));
+}
+
 TEST_HARNESS_MAIN
