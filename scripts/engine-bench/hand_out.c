@@ -53,7 +53,7 @@
 struct task_struct caller_task;
 
 /* Only jobs over lists take that lock. */
-void wait_for_lock(const struct mutex *lock)
+void wait_for_lock(const spinlock_t *lock)
 {
 	abort();
 }
