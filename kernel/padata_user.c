@@ -22,6 +22,7 @@
  * caller nor the pool waits for it.
  */
 
+#include <linux/cpumask.h>
 #include <linux/err.h>
 #include <linux/kernel.h>
 #include <linux/sched.h>
