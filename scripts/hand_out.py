@@ -12,7 +12,8 @@ import job_guests
 from common import BUILD, LINUX, Failure, relative
 
 ENGINES = ("series", "spinlock", "stock")
-THREADS = (1, 2)
+# As far as there are so many CPUs; hand_out.c takes no more
+THREADS = (1, 2, 4, 8, 16)
 JOBS, ROUNDS = 100, 3
 # Their difference leaves out what comes before the first job
 COUNTED_JOBS = (1, 5)
@@ -124,7 +125,7 @@ whose thread function does nothing, in a program of user space
 of the series compiled into it as it stands, the same chunks from a cursor under a
 spinlock, and what helpers of 6.12 do: chunks of one size, under a spinlock. A time is
 what one chunk takes one thread, the median of jobs that had their CPUs for themselves.
-With two threads, each has a CPU and takes chunks without a pause, so they meet at the
+With several threads, each has a CPU and takes chunks without a pause, so they meet at the
 cursor far more often than threads that have work to do. Instructions are counted by
 valgrind, which lets the threads take turns, so no wait for a lock is among them.
 Guests with more CPUs than the host say nothing of this: their threads are not at the

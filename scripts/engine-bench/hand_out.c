@@ -46,7 +46,7 @@
 #define ALIGN		2
 #define MIN_CHUNK	64
 
-#define MAX_THREADS	2
+#define MAX_THREADS	16
 #define MEETINGS	3
 #define APART		__attribute__((aligned(128)))
 
