@@ -69,9 +69,12 @@ static struct mm_struct *padata_mm_to_use(const struct padata_work *pw)
  */
 unsigned int padata_memory_help(const struct padata_work *pw)
 {
-	unsigned int old_scopes = memalloc_flags_save(pw->run->scopes);
 	struct mm_struct *mm = padata_mm_to_use(pw);
+	unsigned int old_scopes = 0;
 
+	/* Other CPUs look at the flags of a worker: do not touch them for nothing. */
+	if (pw->run->scopes)
+		old_scopes = memalloc_flags_save(pw->run->scopes);
 	set_active_memcg(pw->run->memcg);
 	if (mm)
 		kthread_use_mm(mm);
@@ -92,5 +95,6 @@ void padata_memory_leave(const struct padata_work *pw, unsigned int old_scopes)
 	if (mm)
 		kthread_unuse_mm(mm);
 	set_active_memcg(NULL);
-	memalloc_flags_restore(old_scopes);
+	if (old_scopes)
+		memalloc_flags_restore(old_scopes);
 }
