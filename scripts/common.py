@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the Python scripts share: places, errors, progress, one run at a time.
-
-The counterpart of lib.sh.
-"""
+"""What the scripts share: places, errors, progress, programs, one run at a time."""
 
 import argparse
 import concurrent.futures
@@ -12,18 +9,27 @@ import errno
 import fcntl
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
+
+from reason import reason
 
 # What the caller has closed: the next file to be opened would take its place
 for number, name in enumerate(("stdin", "stdout", "stderr")):
 	if getattr(sys, name) is None:
 		os.open(os.devnull, os.O_RDWR)
 		setattr(sys, name, open(number, "w" if number else "r"))
+# What git and the file system give is passed on as it is
+for stream in (sys.stdout, sys.stderr):
+	stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+# What programs say is read here
+os.environ["LC_ALL"] = "C.UTF-8"
 
 # Called from a git hook or from make, these would redirect git and the kernel's make
 for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY",
@@ -32,18 +38,71 @@ for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY
 	os.environ.pop(name, None)
 
 ROOT = Path(__file__).resolve().parent.parent
-# What the kernel's make takes. Elsewhere lib.sh makes build/ a link to such a path.
-PLAIN_PATH = re.compile(r"[\w/.+@-]+")
-if not PLAIN_PATH.fullmatch(str(ROOT)) and subprocess.run(
-		["bash", "-c", '. "$1"', sys.argv[0], ROOT / "scripts/lib.sh"]).returncode:
-	sys.exit(1)		# it has said why
-# Where the link leads, if it is one
-BUILD = (ROOT / "build").resolve()
-LINUX = Path(os.environ.get("PADATA_MT_TREE", BUILD / "linux"))
 
 
 class Failure(Exception):
 	"""What went wrong and what to do about it, in one line."""
+
+
+def owner(path):
+	try:
+		return path.owner()
+	except (KeyError, OSError):
+		return "somebody else"
+
+
+def refuse_to_write(path):
+	if not os.access(path, os.W_OK):
+		raise Failure(f"nothing can be written to {path}, which belongs to {owner(path)}: "
+			      "call as that user, or take a clone of your own")
+
+
+def make_folder(path):
+	"""Make a folder unless it is there, and see that it can be written to."""
+	path = Path(path)
+	try:
+		path.mkdir(parents=True, exist_ok=True)
+	except OSError as error:
+		raise Failure(f"the folder {path} cannot be made: {error.strerror}") from None
+	refuse_to_write(path)
+
+
+# What the kernel's make takes: no blanks, quotes and the like
+PLAIN_PATH = re.compile(r"[\w/.+@-]+")
+
+
+def build_folder():
+	"""Where build/ is. In a checkout with an odd path it becomes a link to a place that
+	has none; where a link leads has to be there."""
+	link = ROOT / "build"
+	build = link.resolve()
+	if PLAIN_PATH.fullmatch(str(ROOT)) or link.exists():
+		return build
+	if link.is_symlink():
+		make_folder(build)
+		return build
+	refuse_to_write(ROOT)
+	home = os.environ.get("HOME")
+	for place in (os.environ.get("XDG_CACHE_HOME"), home and f"{home}/.cache", "/var/tmp"):
+		if not place or not PLAIN_PATH.fullmatch(place):
+			continue
+		with contextlib.suppress(OSError):
+			os.makedirs(place, exist_ok=True)
+			build = Path(tempfile.mkdtemp(prefix="padata-mt.", dir=place)).resolve()
+			link.symlink_to(build)
+			print(f"The kernel takes no path like {ROOT}: build/ is a link to {build}",
+			      file=sys.stderr)
+			return build
+	raise Failure(f"the kernel's make takes no path like {ROOT}: make build a link to a "
+		      "folder whose path has only letters, digits and ._+@-")
+
+
+try:
+	BUILD = build_folder()
+except (Failure, OSError, RuntimeError) as failure:
+	sys.exit(f"{Path(sys.argv[0]).name}: {failure}")
+# The kernel tree, with one commit per patch
+LINUX = Path(os.environ.get("PADATA_MT_TREE") or BUILD / "linux").absolute()
 
 
 class Parser(argparse.ArgumentParser):
@@ -51,6 +110,13 @@ class Parser(argparse.ArgumentParser):
 
 	def error(self, message):
 		raise Failure(f"{message} (--help lists what there is)")
+
+
+def no_arguments():
+	"""For scripts in which nothing is given by the order of words."""
+	if sys.argv[1:]:
+		raise Failure(f'"{sys.argv[1]}": takes no arguments, but variables: "make help" '
+			      "lists them")
 
 
 def relative(path):
@@ -61,16 +127,26 @@ def relative(path):
 		return path
 
 
-def progress(text):
-	"""What is going on now: on a terminal in one line, rewritten each time;
-	elsewhere every now and then."""
-	now = time.monotonic()
-	left = left_of_all()
+def show(text):
+	"""What is going on now, on a terminal only: in one line, rewritten each time."""
 	if sys.stderr.isatty():
+		left = left_of_all()
 		print(f"\r\033[K{text[:COLUMNS - len(left)]}{left}", end="", file=sys.stderr,
 		      flush=True)
+
+
+def clear():
+	if sys.stderr.isatty():
+		print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def progress(text):
+	"""What is going on now: elsewhere than on a terminal, every now and then."""
+	now = time.monotonic()
+	if sys.stderr.isatty():
+		show(text)
 	elif now - progress.last >= 30:
-		print(text + left, file=sys.stderr, flush=True)
+		print(text + left_of_all(), file=sys.stderr, flush=True)
 		progress.last = now
 
 
@@ -89,7 +165,6 @@ def expect_no_more():
 
 
 def left_of_all():
-	"""As lib.sh has it."""
 	until, _, after = os.environ.get("PADATA_MT_LEFT", "").partition(" ")
 	if not until:
 		return ""
@@ -137,9 +212,24 @@ def show_doing():
 show_doing.thread = None
 
 
-def say(text):
+@contextlib.contextmanager
+def step(text):
+	"""Tells of something that may take long: on a terminal for how long it has taken,
+	elsewhere when it begins and when it is done."""
+	began = time.monotonic()
 	if sys.stderr.isatty():
-		print("\r\033[K", end="", file=sys.stderr, flush=True)
+		with working_on(text):
+			yield
+		clear()
+	else:
+		print(text, file=sys.stderr, flush=True)
+		yield
+		print(f"{text}: done in {time.monotonic() - began:.0f} s", file=sys.stderr,
+		      flush=True)
+
+
+def say(text):
+	clear()
 	print(text, flush=True)
 
 
@@ -156,10 +246,14 @@ def plural(count, thing):
 
 def take_lock():
 	"""One run at a time in one checkout. Scripts called by the holder pass."""
+	make_folder(BUILD / "log")
 	if os.environ.get("PADATA_MT_LOCK") == str(BUILD):
 		return
-	(BUILD / "log").mkdir(parents=True, exist_ok=True)
-	lock = open(BUILD / ".lock", "a+")
+	path = BUILD / ".lock"
+	if path.exists() and not os.access(path, os.W_OK):
+		raise Failure(f"{path} belongs to {owner(path)}: call as that user, or take a "
+			      "clone of your own")
+	lock = open(path, "a+")
 	try:
 		fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 	except BlockingIOError:
@@ -177,7 +271,7 @@ def take_lock():
 
 def prepare(*tasks, tree=True, lock=True):
 	"""What each script does first: the lock, the packages that its tasks need (see
-	scripts/setup), and the kernel tree. The counterpart of that in lib.sh."""
+	scripts/setup), and the kernel tree."""
 	if lock:
 		take_lock()
 	# Once is enough for what this one calls
@@ -189,6 +283,34 @@ def prepare(*tasks, tree=True, lock=True):
 	os.environ["PADATA_MT_PACKAGES"] = " ".join(dict.fromkeys([*known, *tasks]))
 
 
+def need_space(mebibytes, folder=BUILD):
+	make_folder(folder)
+	have = shutil.disk_usage(folder).free >> 20
+	if have < mebibytes:
+		raise Failure(f"{folder} has {have} MiB free and needs {mebibytes}: free some "
+			      '("make clean" removes built kernels and reports), then call '
+			      "again; what is done so far is kept")
+
+
+def remove(path):
+	"""Whatever it is, if it is there."""
+	if path.is_dir() and not path.is_symlink():
+		shutil.rmtree(path)
+	else:
+		path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def scratch_folder(path):
+	"""An empty folder, which goes at the end, however that comes."""
+	remove(path)
+	path.mkdir(parents=True)
+	try:
+		yield path
+	finally:
+		shutil.rmtree(path, ignore_errors=True)
+
+
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 
@@ -196,6 +318,15 @@ PR_SET_PDEATHSIG = 1
 def end_with_parent():
 	"""For preexec_fn: leaves no process behind, however this one ends."""
 	LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def end(process):
+	"""Give a program the time to tidy up, such as git its locks. It may be root's."""
+	for signal_it, seconds in ((process.terminate, 2), (process.kill, 1)):
+		with contextlib.suppress(PermissionError, subprocess.TimeoutExpired):
+			signal_it()
+			process.wait(seconds)
+			return
 
 
 def call(*command, **options):
@@ -210,6 +341,30 @@ def call(*command, **options):
 		raise
 
 
+def run_program(*command, input=None, text=True, **options):
+	"""Run a program to its end, and keep what it says unless options send that
+	elsewhere. Text has its line ends and its odd bytes, too, as they were."""
+	options = {"stdin": subprocess.DEVNULL if input is None else subprocess.PIPE,
+		   "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+	process = subprocess.Popen(list(map(str, command)), preexec_fn=end_with_parent,
+				   **options)
+	try:
+		said = process.communicate(encode(input) if isinstance(input, str) else input)
+	except BaseException:
+		end(process)
+		raise
+	return subprocess.CompletedProcess(command, process.returncode, *(
+		decode(part) if text and part is not None else part for part in said))
+
+
+def encode(text):
+	return text.encode("utf-8", "surrogateescape")
+
+
+def decode(data):
+	return data.decode("utf-8", "surrogateescape")
+
+
 def side_by_side(function, arguments):
 	"""Yields (argument, function(argument)) as they are done, on all CPUs."""
 	pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
@@ -222,15 +377,39 @@ def side_by_side(function, arguments):
 		pool.shutdown(wait=False, cancel_futures=True)
 
 
+# Everything that shapes a patch set, so that the same commits give the same bytes
+# everywhere. The function names in hunk headers come from a pattern built into git,
+# which versions of git change; hence one of our own. safe.directory: in a container the
+# checkout often belongs to another user.
+GIT_SETTINGS = [word for setting in (
+	"safe.directory=*", "core.hooksPath=/dev/null", "commit.gpgSign=false", "gc.auto=0",
+	"core.quotePath=true", "core.autocrlf=false", "core.pager=cat",
+	"log.mailmap=false", "log.showSignature=false",
+	"i18n.commitEncoding=UTF-8", "i18n.logOutputEncoding=UTF-8",
+	"diff.algorithm=myers", "diff.indentHeuristic=true", "diff.renames=false",
+	"diff.context=3", "diff.interHunkContext=0", "diff.noprefix=false",
+	"diff.mnemonicPrefix=false", "diff.suppressBlankEmpty=false",
+	"diff.orderFile=/dev/null",
+	"diff.cpp.xfuncname=!^[ \t]*[A-Za-z_][A-Za-z_0-9]*:[[:space:]]*($|/[/*])\n"
+	"^([A-Za-z_].*)$") for word in ("-c", setting)]
+
+
 def git(*arguments, at=None, **options):
-	"""git without the user's configuration: see clean_git() in lib.sh."""
-	environment = options.pop("env", os.environ) | {
+	"""git in the kernel tree or at another place, without the user's configuration."""
+	environment = os.environ | options.pop("env", {}) | {
 		"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1",
-		"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-	return subprocess.run(["git", "-c", "safe.directory=*", "-c", "gc.auto=0",
-			       "-c", "core.hooksPath=/dev/null", "-C", at or LINUX, *arguments],
-			      text=True, errors="replace", capture_output=True,
-			      env=environment, **options)
+		"GIT_TERMINAL_PROMPT": "0"}
+	return run_program("git", *GIT_SETTINGS, "-C", at or LINUX, *arguments,
+			   env=environment, **options)
+
+
+def tree_git(*arguments, at=None, **options):
+	"""What git() says, without the end of its last line; it must not fail."""
+	ended = git(*arguments, at=at, **options)
+	if ended.returncode:
+		said = decode(ended.stderr) if isinstance(ended.stderr, bytes) else ended.stderr
+		raise Failure(f"git {arguments[0]} failed: {reason((said or '').splitlines())}")
+	return ended.stdout.rstrip("\n") if isinstance(ended.stdout, str) else ended.stdout
 
 
 def explain(error):
@@ -244,14 +423,25 @@ def explain(error):
 	return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
+SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
+
+
+def interrupt(number, _):
+	interrupt.number = number
+	raise KeyboardInterrupt
+
+
+interrupt.number = signal.SIGINT
+
+
 def run(main):
 	"""Call main(), and turn what may go wrong into one line and a status."""
 	name = Path(sys.argv[0]).name
 	status = 1
 	# A plain kill gets the same tidy end as Ctrl-C, and so does a lost terminal
-	signal.signal(signal.SIGTERM, signal.default_int_handler)
-	if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-		signal.signal(signal.SIGHUP, signal.default_int_handler)
+	for number in SIGNALS:
+		if number == signal.SIGTERM or signal.getsignal(number) != signal.SIG_IGN:
+			signal.signal(number, interrupt)
 	try:
 		try:
 			status = main()
@@ -261,17 +451,16 @@ def run(main):
 	except Failure as failure:
 		message = str(failure)
 	except KeyboardInterrupt:
-		for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+		for number in SIGNALS:
 			signal.signal(number, signal.SIG_IGN)
 		message = "interrupted; what is done is kept, call again to go on"
-		status = 130
+		status = 128 + interrupt.number
 	except BrokenPipeError:
 		os._exit(1)
 	except OSError as error:
 		message = explain(error)
 	else:
 		sys.exit(status)
-	if sys.stderr.isatty():
-		print("\r\033[K", end="", file=sys.stderr)
+	clear()
 	print(f"{name}: {message}", file=sys.stderr)
 	sys.exit(status)
