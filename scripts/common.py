@@ -212,20 +212,22 @@ def show_doing():
 show_doing.thread = None
 
 
-@contextlib.contextmanager
-def step(text):
-	"""Tells of something that may take long: on a terminal for how long it has taken,
-	elsewhere when it begins and when it is done."""
-	began = time.monotonic()
+def step(text, log, work, *arguments):
+	"""Do something that may take long, and says whether it has worked; begins the log
+	of it. On a terminal it tells for how long, elsewhere when it begins and is done."""
+	log.parent.mkdir(parents=True, exist_ok=True)
+	log.write_bytes(b"")
 	if sys.stderr.isatty():
 		with working_on(text):
-			yield
+			worked = work(*arguments)
 		clear()
-	else:
-		print(text, file=sys.stderr, flush=True)
-		yield
+		return worked
+	began = time.monotonic()
+	print(text, file=sys.stderr, flush=True)
+	if worked := work(*arguments):
 		print(f"{text}: done in {time.monotonic() - began:.0f} s", file=sys.stderr,
 		      flush=True)
+	return worked
 
 
 def say(text):
@@ -284,7 +286,6 @@ def prepare(*tasks, tree=True, lock=True):
 
 
 def need_space(mebibytes, folder=BUILD):
-	make_folder(folder)
 	have = shutil.disk_usage(folder).free >> 20
 	if have < mebibytes:
 		raise Failure(f"{folder} has {have} MiB free and needs {mebibytes}: free some "
@@ -322,10 +323,11 @@ def end_with_parent():
 
 def end(process):
 	"""Give a program the time to tidy up, such as git its locks. It may be root's."""
-	for signal_it, seconds in ((process.terminate, 2), (process.kill, 1)):
-		with contextlib.suppress(PermissionError, subprocess.TimeoutExpired):
-			signal_it()
-			process.wait(seconds)
+	for number in (signal.SIGTERM, signal.SIGKILL):
+		with contextlib.suppress(PermissionError):
+			process.send_signal(number)
+		with contextlib.suppress(subprocess.TimeoutExpired):
+			process.wait(2)
 			return
 
 
@@ -355,6 +357,13 @@ def run_program(*command, input=None, text=True, **options):
 		raise
 	return subprocess.CompletedProcess(command, process.returncode, *(
 		decode(part) if text and part is not None else part for part in said))
+
+
+def logged(log, *command, **options):
+	"""Add what a program says to a log, and say whether it has worked."""
+	with open(log, "ab") as file:
+		return run_program(*command, stdout=file, stderr=subprocess.STDOUT,
+				   **options).returncode == 0
 
 
 def encode(text):

@@ -46,5 +46,9 @@ def reason(lines):
 		-1 if before or telling else 0].strip()
 
 
+def reason_of(log):
+	return reason(log.read_text(errors="replace").splitlines())
+
+
 if __name__ == "__main__":
-	print(reason(Path(sys.argv[1]).read_text(errors="replace").splitlines()))
+	print(reason_of(Path(sys.argv[1])))

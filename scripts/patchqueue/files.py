@@ -69,7 +69,9 @@ def queue_hash(root=ROOT):
 
 
 def patch_texts(root):
-	return (read(root / "patches" / patch) for patch in series_patches(root))
+	"""Those that are there: some may not be while "make refresh" writes."""
+	paths = (root / "patches" / patch for patch in series_patches(root))
+	return (read(path) for path in paths if path.is_file())
 
 
 def series_files(root=ROOT):
