@@ -436,11 +436,14 @@ SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
 
 
 def interrupt(number, _):
-	interrupt.number = number
-	raise KeyboardInterrupt
+	"""Once, where several who end this do so at the same time."""
+	now = time.monotonic()
+	if now - interrupt.last > 1:
+		interrupt.last, interrupt.number = now, number
+		raise KeyboardInterrupt
 
 
-interrupt.number = signal.SIGINT
+interrupt.last, interrupt.number = -1000, signal.SIGINT
 
 
 def run(main):

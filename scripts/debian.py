@@ -79,8 +79,10 @@ def order(version):
 	"""For sorting, as Debian has it: 1.2~rc1 comes before 1.2, and 1.9 before 1.10."""
 	def place(letter):
 		return -1 if letter == "~" else ord(letter) + 256 * (not letter.isalpha())
-	return [([*map(place, text), 0], int(number or 0))
-		for text, number in re.findall(r"(\D*)(\d*)", version)]
+	# Upstream's, then Debian's
+	return [[([*map(place, text), 0], int(number or 0))
+		 for text, number in re.findall(r"(\D*)(\d*)", part)]
+		for part in version.split("-", 1)]
 
 
 def download(version, folder, log):

@@ -7,7 +7,7 @@ gives what subprocess.run() gives, the other only the output, and never fails in
 
 import dataclasses
 
-from common import LINUX, Failure, git, tree_git
+from common import LINUX, Failure, git, run_program, tree_git
 
 # The same patches on the same base make the same commits everywhere
 COMMITTER = {"GIT_COMMITTER_NAME": "padata-mt", "GIT_COMMITTER_EMAIL": "padata-mt@localhost"}
@@ -101,3 +101,12 @@ def write_applied(queue, head):
 	new = STATE / "applied.new"
 	new.write_text(f"{queue} {head}\n")
 	new.rename(STATE / "applied")
+
+
+def export(commit, paths, folder):
+	"""Put those of the files that a commit has into a folder."""
+	there = tree_git("ls-tree", "-r", "-z", "--name-only", commit, "--", *paths).split("\0")
+	folder.mkdir(parents=True, exist_ok=True)
+	if there := list(filter(None, there)):
+		archive = tree_git("archive", commit, "--", *there, text=False)
+		run_program("tar", "-x", "-C", folder, input=archive)

@@ -90,6 +90,17 @@ def am_mails(tree, folder):
 		   *sorted(folder.iterdir()), at=tree, env=COMMITTER, stderr=subprocess.STDOUT)
 
 
+def moved_hunks(said):
+	"""[(file, line)] of what "git apply -v" says of hunks that moved."""
+	found, file = [], ""
+	for line in said.split("\n"):
+		if line.startswith("Checking patch "):
+			file = line.removeprefix("Checking patch ").removesuffix("...")
+		elif re.match("Hunk .*offset", line):
+			found.append((file, line))
+	return found
+
+
 def sparse_clone(folder, commit):
 	"""A throw-away clone of the kernel tree in which only the files that the patches
 	touch are checked out. Takes a second."""
