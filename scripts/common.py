@@ -53,8 +53,8 @@ def owner(path):
 
 def refuse_to_write(path):
 	if not os.access(path, os.W_OK):
-		raise Failure(f"nothing can be written to {path}, which belongs to {owner(path)}: "
-			      "call as that user, or take a clone of your own")
+		raise Failure(f"nothing can be written to {path}, which belongs to "
+			      f"{owner(path)}: call as that user, or take a clone of your own")
 
 
 def make_folder(path):
@@ -115,8 +115,8 @@ class Parser(argparse.ArgumentParser):
 def no_arguments():
 	"""For scripts in which nothing is given by the order of words."""
 	if sys.argv[1:]:
-		raise Failure(f'"{sys.argv[1]}": takes no arguments, but variables: "make help" '
-			      "lists them")
+		raise Failure(f'"{sys.argv[1]}": takes no arguments, but variables: "make '
+			      'help" lists them')
 
 
 def relative(path):
@@ -417,7 +417,8 @@ def tree_git(*arguments, at=None, **options):
 	ended = git(*arguments, at=at, **options)
 	if ended.returncode:
 		said = decode(ended.stderr) if isinstance(ended.stderr, bytes) else ended.stderr
-		raise Failure(f"git {arguments[0]} failed: {reason((said or '').splitlines())}")
+		raise Failure(f"git {arguments[0]} failed: "
+			      f"{reason((said or '').splitlines())}")
 	return ended.stdout.rstrip("\n") if isinstance(ended.stdout, str) else ended.stdout
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 import kernels
 from common import (BUILD, LINUX, PLAIN_PATH, ROOT, Failure, duration, end_with_parent,
 		    git, prepare, progress, relative, say, side_by_side, working_on)
+from patchqueue.commits import commit_of
 from reason import reason
 
 # One working tree for all kernels, moved from commit to commit: the objects
@@ -38,23 +39,6 @@ WHOLE_BUILD = 1700
 # instruction counts would not repeat elsewhere.
 REPRODUCIBLE = ["KBUILD_BUILD_TIMESTAMP=2026-01-01", "KBUILD_BUILD_USER=padata",
 		"KBUILD_BUILD_HOST=mt", "KBUILD_BUILD_VERSION=1"]
-
-
-def commit_of(what):
-	found = subprocess.run([ROOT / "scripts/commit-of", what], text=True,
-			       capture_output=True)
-	if found.returncode:
-		raise Failure(found.stderr.strip().splitlines()[-1])
-	return found.stdout.strip()
-
-
-def commits():
-	"""[(topic/number, commit)] of all patches and covers, in order."""
-	listed = subprocess.run([ROOT / "scripts/commit-of", "--list"], text=True,
-				capture_output=True)
-	if listed.returncode:
-		raise Failure(listed.stderr.strip().splitlines()[-1])
-	return [tuple(line.split(" ", 2)[:2]) for line in listed.stdout.splitlines()]
 
 
 @functools.cache

@@ -23,9 +23,9 @@ import subprocess
 import time
 from pathlib import Path
 
-import common
-from common import (BUILD, LINUX, ROOT, Failure, call, duration, end_with_parent, progress,
-		    relative)
+from common import (BUILD, ROOT, Failure, call, duration, end_with_parent, progress,
+		    relative, tree_git)
+from patchqueue.commits import commit_of, export
 from reason import reason
 
 SOURCES = ROOT / "scripts/real-memory"
@@ -101,19 +101,11 @@ def extract(source, path, start, holding):
 	return found[0]
 
 
-def git(*arguments):
-	ended = common.git(*arguments)
-	if ended.returncode:
-		raise Failure(f"git {arguments[0]} in build/linux: "
-			      + reason(ended.stderr.splitlines()))
-	return ended.stdout
-
-
 def cut_base(commit="base"):
 	"""Write the pieces of the base, as they are, to files to include."""
 	pieces = {}
 	for name, path, start, holding in PIECES:
-		piece = extract(git("show", f"{commit}:{path}"), path, start, holding)
+		piece = extract(tree_git("show", f"{commit}:{path}"), path, start, holding)
 		pieces.setdefault(name, []).append(piece)
 	for name, texts in pieces.items():
 		(PLACE / name).write_text("\n\n".join(texts) + "\n")
@@ -123,20 +115,12 @@ def export_tree(commit):
 	"""The part of the series' tree that is needed, once for each tree."""
 	source = PLACE / "src"
 	stamp = PLACE / ".tree"
-	tree = git("rev-parse", f"{commit}^{{tree}}")
+	tree = tree_git("rev-parse", f"{commit}^{{tree}}")
 	if stamp.exists() and stamp.read_text() == tree:
 		return source
 	shutil.rmtree(source, ignore_errors=True)
 	stamp.unlink(missing_ok=True)
-	source.mkdir()
-	archive = subprocess.Popen(["git", "-c", "safe.directory=*", "-C", LINUX, "archive",
-				    commit, "--", *TREE],
-				   stdout=subprocess.PIPE)
-	unpacked = subprocess.run(["tar", "-x", "-C", source], stdin=archive.stdout)
-	archive.stdout.close()
-	if archive.wait() or unpacked.returncode:
-		raise Failure("could not unpack the series' headers to "
-			      f"{relative(source)}")
+	export(commit, TREE, source)
 	stamp.write_text(tree)
 	return source
 
@@ -186,8 +170,7 @@ def build(fill=None):
 		raise Failure("the bench of real memory knows x86-64 only")
 	progress("Building the bench of real memory")
 	PLACE.mkdir(parents=True, exist_ok=True)
-	commit = subprocess.run([ROOT / "scripts/commit-of", "series"], text=True,
-				capture_output=True, check=True).stdout.strip()
+	commit = commit_of("series")
 	cut_base()
 	source = export_tree(commit)
 	fill = fill or source / FILL

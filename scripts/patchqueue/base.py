@@ -38,9 +38,11 @@ def read_base():
 		if all(values[f"BASE_{name}"] for name in ("VERSION", "SHA256", "TREE")):
 			return Base(values["BASE_VERSION"], values["BASE_SHA256"],
 				    values["BASE_TREE"], values.get("BASE_PACKAGE", ""))
-	except (AttributeError, FileNotFoundError, KeyError, UnicodeDecodeError):
-		pass		# no such line, no such file, ...
-	raise Failure("build/base/base.env is damaged: remove it, then \"make tree\" writes it "
+	except FileNotFoundError:
+		raise Failure('build/linux is not there yet: run "make tree"') from None
+	except (AttributeError, KeyError, UnicodeDecodeError):
+		pass		# a line that is none, or one that is missing
+	raise Failure('build/base/base.env is damaged: remove it, then "make tree" writes it '
 		      "anew")
 
 

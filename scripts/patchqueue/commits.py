@@ -7,7 +7,7 @@ gives what subprocess.run() gives, the other only the output, and never fails in
 
 import dataclasses
 
-from common import LINUX, Failure, git, run_program, tree_git
+from common import LINUX, Failure, git, relative, run_program, tree_git
 
 # The same patches on the same base make the same commits everywhere
 COMMITTER = {"GIT_COMMITTER_NAME": "padata-mt", "GIT_COMMITTER_EMAIL": "padata-mt@localhost"}
@@ -43,6 +43,11 @@ def there_is_a_tree():
 	return git("rev-parse", "-q", "--verify", "base").returncode == 0
 
 
+def require_tree():
+	if not there_is_a_tree():
+		raise Failure('build/linux is not there yet: run "make tree"')
+
+
 def list_commits(tree=None):
 	"""All since the base, in order."""
 	listed = tree_git(
@@ -54,9 +59,9 @@ def list_commits(tree=None):
 		commit, name, subject = line.split("\x1f", 2)
 		topic, number = (name, 0) if name else (topic, number + 1)
 		if not topic:
-			raise Failure(f"commit {commit} ({subject}) in build/linux comes before the "
-				      'first cover letter: move it behind one with "git rebase '
-				      '-i base"')
+			raise Failure(f"commit {commit} ({subject}) in build/linux comes "
+				      "before the first cover letter: move it behind one with "
+				      '"git rebase -i base"')
 		commits.append(Commit(topic, number, commit, subject))
 	return commits
 
@@ -74,6 +79,7 @@ def commits_of(topic, tree=None):
 
 def commit_of(name):
 	"""The commit of stock, series, a topic, which is its last one, or a patch."""
+	require_tree()
 	if name in ("stock", "series"):
 		revision = "base^{commit}" if name == "stock" else "HEAD"
 		found = git("rev-parse", "--verify", "-q", revision).stdout.split()
@@ -81,8 +87,8 @@ def commit_of(name):
 		found = [commit.id for commit in list_commits()
 			 if name in (commit.name, commit.topic)]
 	if not found:
-		raise Failure(f'build/linux has no "{name}": scripts/commit-of --list prints what '
-			      "it has")
+		raise Failure(f'build/linux has no "{name}": scripts/commit-of --list prints '
+			      "what it has")
 	return found[-1]
 
 
@@ -104,9 +110,10 @@ def write_applied(queue, head):
 
 
 def export(commit, paths, folder):
-	"""Put those of the files that a commit has into a folder."""
-	there = tree_git("ls-tree", "-r", "-z", "--name-only", commit, "--", *paths).split("\0")
+	"""Put those of the files and folders that a commit has into a folder."""
+	there = tree_git("ls-tree", "-z", "--name-only", commit, "--", *paths).split("\0")
 	folder.mkdir(parents=True, exist_ok=True)
 	if there := list(filter(None, there)):
 		archive = tree_git("archive", commit, "--", *there, text=False)
-		run_program("tar", "-x", "-C", folder, input=archive)
+		if run_program("tar", "-x", "-C", folder, input=archive).returncode:
+			raise Failure(f"the sources cannot be unpacked to {relative(folder)}")

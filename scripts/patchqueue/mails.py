@@ -73,8 +73,9 @@ def write_mails(folder, root=ROOT):
 		for patch in patches:
 			path = root / "patches" / patch
 			if not path.exists():
-				raise Failure(f'patches/{patch} is in series and missing: "git '
-					      'checkout -- patches series" brings both back')
+				raise Failure(f"patches/{patch} is in series and missing: "
+					      '"git checkout -- patches series" brings both '
+					      "back")
 			if not path.is_file():
 				raise Failure(f'patches/{patch} is no file: "git checkout -- '
 					      'patches series" brings it back')

@@ -36,8 +36,9 @@ while [ "${1#-}" != "$1" ]; do shift; done
 [ $# -eq 0 ] || exec "$@"
 """
 DISK_IS_FULL = """
-echo "Filesystem 1048576-blocks Used Available Capacity Mounted on"
-echo "/dev/full 100000 99990 10 100% /"
+import shutil
+from types import SimpleNamespace
+shutil.disk_usage = lambda folder: SimpleNamespace(free=10 << 20)
 """
 COMPILER_FINDS_DISK_FULL = """
 case " $* " in
@@ -144,12 +145,13 @@ def no_network():
 
 def disk_full_for_packages():
 	"""no disk space for packages"""
-	return Case("disk-full-for-packages", {"dpkg-query": NOTHING_INSTALLED,
+	case = Case("disk-full-for-packages", {"dpkg-query": NOTHING_INSTALLED,
 					       "apt-get": NO_NETWORK,
-					       "sudo": SUDO_WITHOUT_QUESTIONS,
-					       "df": DISK_IS_FULL},
-		    NO_INSTALL="").run(
-		"scripts/setup", "boot", says=r"^setup: \S+ has 10 MiB free and needs")
+					       "sudo": SUDO_WITHOUT_QUESTIONS}, NO_INSTALL="")
+	case.environment["PYTHONPATH"] = str(case.place)
+	(case.place / "sitecustomize.py").write_text(DISK_IS_FULL)
+	return case.run("scripts/setup", "boot",
+			says=r"^setup: \S+ has 10 MiB free and needs")
 
 
 def disk_full_for_build():
@@ -444,10 +446,6 @@ def long_work(checkout):
 		left = common.left_of_all()
 	if left != "; all: about 10 min left":
 		problems.append(f"with ten minutes left it shows '{left}'")
-	ended = toy.run(checkout, "bash", "-c", ". scripts/lib.sh; left_of_all",
-			PADATA_MT_LEFT=f"{time.time() + 60:.0f} 540")
-	if ended.stdout != "; all: about 10 min left":
-		problems.append(f"with ten minutes left lib.sh shows '{ended.stdout}'")
 	return problems
 
 

@@ -8,7 +8,7 @@ import json
 import re
 
 import real_memory
-from common import BUILD, Failure
+from common import BUILD, Failure, tree_git
 from tests import builds
 
 PLACE = BUILD / "test/bench"
@@ -44,7 +44,7 @@ def check(report):
 
 
 def has_fill():
-	return real_memory.git("ls-tree", "--name-only", "HEAD", real_memory.FILL).strip()
+	return tree_git("ls-tree", "--name-only", "HEAD", real_memory.FILL)
 
 
 def runs(report):
@@ -99,7 +99,7 @@ void memmap_fill(struct page *page, const struct page *end,
 def drifts(report):
 	"""A base with other loops is named, and nothing is guessed."""
 	name, path, start, holding = real_memory.PIECES[-1]
-	source = real_memory.git("show", f"base:{path}")
+	source = tree_git("show", f"base:{path}")
 	for what, text in (("is gone", source.replace(holding, "->flags = 0")),
 			   ("is there twice", source + source)):
 		try:

@@ -14,6 +14,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def group(number):
 
 
 def answers(process):
-	"""Whether a script of bash has set its traps, of which TERM's comes last: until
+	"""Whether a script has set its signal handlers, of which TERM's comes last: until
 	then it has done nothing, and dies without a word."""
 	status = Path(f"/proc/{process.pid}/status").read_text()
 	caught = int(re.search(r"^SigCgt:\s*(\w+)", status, re.M)[1], 16)
@@ -140,17 +141,28 @@ def killed(checkout, prepare, script, kill):
 	return problems
 
 
-# A signal that comes just before bash parses a command substitution
-BETWEEN = '. scripts/lib.sh; : "$(kill -{} $$)$(:)"'
+# Who calls a script, and the terminal, may both end it
+TWICE = """
+import os, signal, sys
+sys.path.insert(0, "scripts")
+sys.argv[0] = "scripts/toy"
+from common import run
+def main():
+	try:
+		os.kill(os.getpid(), signal.SIG{})
+	finally:
+		os.kill(os.getpid(), signal.SIGTERM)
+run(main)
+"""
 
 
-def killed_between(checkout):
-	"""What was wrong when a script was signalled at the moment when bash parses."""
+def killed_twice(checkout):
+	"""What was wrong when a script that was about to end got another signal."""
 	problems = []
 	for name, status in (("HUP", 129), ("INT", 130), ("TERM", 143)):
 		# Who calls this may ignore some of them, which is inherited
 		ended = toy.run(checkout, "env", f"--default-signal={name}",
-				"bash", "-c", BETWEEN.format(name), "scripts/toy")
+				sys.executable, "-c", TWICE.format(name))
 		said = ended.stderr.strip()
 		if ended.returncode != status or "\n" in said or not said.startswith(
 				"toy: interrupted"):
@@ -275,8 +287,8 @@ def check(report):
 		for kill in KILLS:
 			problems = killed(checkout, prepare, script, kill)
 			report.check(not problems, f"{kill} while {prepare.__doc__}", problems)
-	problems = killed_between(checkout)
-	report.check(not problems, "a signal between two command substitutions", problems)
+	problems = killed_twice(checkout)
+	report.check(not problems, "two signals at once", problems)
 	problems = without_root(checkout)
 	if isinstance(problems, str):
 		report.skip("no root", problems)

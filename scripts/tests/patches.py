@@ -11,6 +11,7 @@ import hashlib
 import kbuild
 import kernels
 from common import Failure, progress
+from patchqueue.commits import list_commits
 from tests import boots, builds
 
 TIER = "long"
@@ -75,9 +76,9 @@ def check(report):
 		problems += boot_problems(guests)
 		report.check(not problems, f"{patch} builds and boots", problems)
 
-	commits = kbuild.commits()
+	commits = [commit.name for commit in list_commits()]
 	# The base's own warnings, while its objects are next to be built anyway
-	base = commits[0][0]
+	base = commits[0]
 	gcc = [base + option for option in OPTIONS]
 	clang = [f"{base}-clang{option}" for option in OPTIONS]
 	for command in (["scripts/build", *gcc], ["scripts/strict", *gcc],
@@ -88,12 +89,12 @@ def check(report):
 			return
 	forgiven = {kbuild.anywhere(line) for kernel in clang for line in builds.warnings(kernel)}
 	reason = ""
-	for number, (patch, _) in enumerate(commits):
+	for number, patch in enumerate(commits):
 		if patch.endswith("/0000"):
 			continue
 		if reason := report.too_late():
 			break
-		last = number + 1 == len(commits) or commits[number + 1][0].endswith("/0000")
+		last = number + 1 == len(commits) or commits[number + 1].endswith("/0000")
 		progress(f"Patch {patch}")
 		try:
 			problems, guests = build_all(patch, booted, last, forgiven)
@@ -108,7 +109,7 @@ def check(report):
 	if reason:
 		report.skip(f"{patch} and those after it", reason)
 	else:
-		check_objects(report, commits[-1][0])
+		check_objects(report, commits[-1])
 
 
 def check_objects(report, patch):

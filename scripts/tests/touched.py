@@ -9,6 +9,7 @@ import shutil
 import subprocess
 
 from common import BUILD, LINUX, ROOT, Failure
+from patchqueue.commits import export
 
 EXCEPTIONS = ROOT / "scripts/check-exceptions"
 
@@ -31,16 +32,7 @@ def files(pattern, kinds="AM"):
 def unpack(commit, paths, place):
 	"""Those of the paths that `commit` has, as files and folders in `place`."""
 	shutil.rmtree(place, ignore_errors=True)
-	place.mkdir(parents=True)
-	found = git("ls-tree", "--name-only", commit, "--", *paths).splitlines()
-	if not found:
-		return
-	archive = subprocess.Popen(["git", "-C", LINUX, "archive", commit, "--", *found],
-				   stdout=subprocess.PIPE)
-	unpacked = subprocess.run(["tar", "-x", "-C", place], stdin=archive.stdout)
-	archive.stdout.close()
-	if archive.wait() or unpacked.returncode:
-		raise Failure(f"the sources cannot be unpacked to {place}")
+	export(commit, paths, place)
 
 
 def folder(part):
