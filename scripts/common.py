@@ -88,10 +88,10 @@ def build_folder():
 			continue
 		with contextlib.suppress(OSError):
 			os.makedirs(place, exist_ok=True)
-			build = Path(tempfile.mkdtemp(prefix="padata-mt.", dir=place)).resolve()
+			build = Path(tempfile.mkdtemp("", "padata-mt.", place)).resolve()
 			link.symlink_to(build)
-			print(f"The kernel takes no path like {ROOT}: build/ is a link to {build}",
-			      file=sys.stderr)
+			print(f"The kernel takes no path like {ROOT}: build/ is a link to "
+			      f"{build}", file=sys.stderr)
 			return build
 	raise Failure(f"the kernel's make takes no path like {ROOT}: make build a link to a "
 		      "folder whose path has only letters, digits and ._+@-")
@@ -416,9 +416,9 @@ def tree_git(*arguments, at=None, **options):
 	"""What git() says, without the end of its last line; it must not fail."""
 	ended = git(*arguments, at=at, **options)
 	if ended.returncode:
-		said = decode(ended.stderr) if isinstance(ended.stderr, bytes) else ended.stderr
-		raise Failure(f"git {arguments[0]} failed: "
-			      f"{reason((said or '').splitlines())}")
+		said = ended.stderr or ""
+		said = said if isinstance(said, str) else decode(said)
+		raise Failure(f"git {arguments[0]} failed: {reason(said.splitlines())}")
 	return ended.stdout.rstrip("\n") if isinstance(ended.stdout, str) else ended.stdout
 
 

@@ -14,7 +14,8 @@ COMMITTER = {"GIT_COMMITTER_NAME": "padata-mt", "GIT_COMMITTER_EMAIL": "padata-m
 # The commit of the base has the same name everywhere, too
 BASE_IDENTITY = COMMITTER | {
 	"GIT_AUTHOR_NAME": "padata-mt", "GIT_AUTHOR_EMAIL": "padata-mt@localhost",
-	"GIT_AUTHOR_DATE": "2024-11-17T00:00:00Z", "GIT_COMMITTER_DATE": "2024-11-17T00:00:00Z"}
+	"GIT_AUTHOR_DATE": "2024-11-17T00:00:00Z",
+	"GIT_COMMITTER_DATE": "2024-11-17T00:00:00Z"}
 
 # What the scripts remember in the tree's repository
 STATE = LINUX / ".git/padata-mt"

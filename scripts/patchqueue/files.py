@@ -6,7 +6,6 @@ Each function takes the folder that holds them, which is this checkout unless sa
 
 import hashlib
 import itertools
-import os
 import re
 
 from common import ROOT, decode, encode
@@ -56,14 +55,12 @@ def queue_hash(root=ROOT):
 	"""One checksum over all that "make refresh" writes and "make tree" reads."""
 	if not (root / "series").exists():
 		return "none"
-	names = [os.path.join(folder, name) for top in ("series", "patches")
-		 for folder, _, names in os.walk(root / top) for name in names]
-	files = {encode(os.path.relpath(name, root)): name for name in
-		 [*names, root / "series"] if os.path.isfile(name) and not os.path.islink(name)}
+	files = {encode(str(path.relative_to(root))): path
+		 for path in (root / "series", *(root / "patches").rglob("*"))
+		 if path.is_file() and not path.is_symlink()}
 	digest = hashlib.sha256()
 	for name in sorted(files):
-		with open(files[name], "rb") as file:
-			checksum = hashlib.sha256(file.read()).hexdigest()
+		checksum = hashlib.sha256(files[name].read_bytes()).hexdigest()
 		digest.update(checksum.encode() + b"  " + name + b"\n")
 	return digest.hexdigest()
 
