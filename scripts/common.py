@@ -213,7 +213,7 @@ show_doing.thread = None
 
 
 def step(text, log, work, *arguments):
-	"""Do something that may take long, and says whether it has worked; begins the log
+	"""Do something that may take long, and say whether it has worked; begin the log
 	of it. On a terminal it tells for how long, elsewhere when it begins and is done."""
 	log.parent.mkdir(parents=True, exist_ok=True)
 	log.write_bytes(b"")
