@@ -386,6 +386,40 @@ def side_by_side(function, arguments):
 		pool.shutdown(wait=False, cancel_futures=True)
 
 
+@contextlib.contextmanager
+def thread_pool(jobs):
+	"""A pool with a thread for each CPU. Jobs are the futures in a dict; when they are
+	not waited for, such as after Ctrl-C, what they have started is ended."""
+	pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+	try:
+		yield pool
+	except BaseException:
+		pool.shutdown(wait=False, cancel_futures=True)
+		# To ignore them would be inherited
+		for number in SIGNALS:
+			signal.signal(number, lambda *_: None)
+		told, late = set(), time.monotonic() + 5
+		while not all(job.done() for job in jobs.values()):
+			number = signal.SIGKILL if time.monotonic() > late else signal.SIGTERM
+			for process in descendants(os.getpid()):
+				# Only once, or its tidy end would be interrupted as well
+				if (process, number) not in told:
+					told.add((process, number))
+					with contextlib.suppress(OSError):
+						os.kill(process, number)
+			time.sleep(0.05)
+		raise
+
+
+def descendants(process):
+	"""All that it has started, and that these have."""
+	for path in Path(f"/proc/{process}/task").glob("*/children"):
+		with contextlib.suppress(OSError):
+			for child in path.read_text().split():
+				yield from descendants(child)
+				yield int(child)
+
+
 # Everything that shapes a patch set, so that the same commits give the same bytes
 # everywhere. The function names in hunk headers come from a pattern built into git,
 # which versions of git change; hence one of our own. safe.directory: in a container the

@@ -24,6 +24,7 @@ def read(path):
 
 
 def write(path, text):
+	path.parent.mkdir(parents=True, exist_ok=True)
 	path.write_bytes(encode(text))
 
 

@@ -108,6 +108,8 @@ def sparse_clone(folder, commit):
 	shutil.rmtree(folder, ignore_errors=True)
 	tree_git("clone", "-q", "--shared", "--no-checkout", LINUX, folder)
 	tree_git("config", "core.sparseCheckout", "true", at=folder)
+	# Or git would look for all others each time
+	tree_git("config", "sparse.expectFilesOutsideOfPatterns", "true", at=folder)
 	# git names the function of a hunk by what the attributes say of its file
 	write(folder / ".git/info/sparse-checkout", "".join(
 		f"/{file}\n" for file in [".gitattributes", *series_files()]))
