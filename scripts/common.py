@@ -20,6 +20,9 @@ from pathlib import Path
 
 from reason import reason
 
+# Until run() there is nothing to tidy
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+	signal.signal(signal.SIGINT, signal.SIG_DFL)
 # What the caller has closed: the next file to be opened would take its place
 for number, name in enumerate(("stdin", "stdout", "stderr")):
 	if getattr(sys, name) is None:
@@ -304,12 +307,26 @@ def remove(path):
 @contextlib.contextmanager
 def scratch_folder(path):
 	"""An empty folder, which goes at the end, however that comes."""
-	remove(path)
-	path.mkdir(parents=True)
 	try:
+		remove(path)
+		path.mkdir(parents=True)
 		yield path
 	finally:
-		shutil.rmtree(path, ignore_errors=True)
+		with signals_later():
+			shutil.rmtree(path, ignore_errors=True)
+
+
+SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def signals_later():
+	"""What would interrupt this does so at its end."""
+	before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+	try:
+		yield
+	finally:
+		signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 LIBC = ctypes.CDLL(None)
@@ -319,6 +336,11 @@ PR_SET_PDEATHSIG = 1
 def end_with_parent():
 	"""For preexec_fn: leaves no process behind, however this one ends."""
 	LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+	# Those that came meanwhile end it, too
+	for number in SIGNALS:
+		if signal.getsignal(number) != signal.SIG_IGN:
+			signal.signal(number, signal.SIG_DFL)
+	signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 def end(process):
@@ -334,12 +356,17 @@ def end(process):
 def call(*command, **options):
 	"""Run a script of ours, and return its status. An interrupted one gets the
 	time to tidy up."""
-	process = subprocess.Popen(command, preexec_fn=end_with_parent, **options)
+	process = None
 	try:
+		# Python would lose a process that it is about to start, or the signal
+		with signals_later():
+			process = subprocess.Popen(command, preexec_fn=end_with_parent,
+						   **options)
 		return process.wait()
 	except BaseException:
-		process.terminate()
-		process.wait()
+		if process:
+			process.terminate()
+			process.wait()
 		raise
 
 
@@ -348,12 +375,15 @@ def run_program(*command, input=None, text=True, **options):
 	elsewhere. Text has its line ends and its odd bytes, too, as they were."""
 	options = {"stdin": subprocess.DEVNULL if input is None else subprocess.PIPE,
 		   "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-	process = subprocess.Popen(list(map(str, command)), preexec_fn=end_with_parent,
-				   **options)
+	process = None
 	try:
+		with signals_later():		# as in call()
+			process = subprocess.Popen(list(map(str, command)),
+						   preexec_fn=end_with_parent, **options)
 		said = process.communicate(encode(input) if isinstance(input, str) else input)
 	except BaseException:
-		end(process)
+		if process:
+			end(process)
 		raise
 	return subprocess.CompletedProcess(command, process.returncode, *(
 		decode(part) if text and part is not None else part for part in said))
@@ -467,9 +497,6 @@ def explain(error):
 	return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
-SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
-
-
 def interrupt(number, _):
 	"""Once, where several who end this do so at the same time."""
 	now = time.monotonic()
@@ -484,12 +511,14 @@ interrupt.last, interrupt.number = -1000, signal.SIGINT
 def run(main):
 	"""Call main(), and turn what may go wrong into one line and a status."""
 	name = Path(sys.argv[0]).name
-	status = 1
-	# A plain kill gets the same tidy end as Ctrl-C, and so does a lost terminal
-	for number in SIGNALS:
-		if number == signal.SIGTERM or signal.getsignal(number) != signal.SIG_IGN:
-			signal.signal(number, interrupt)
+	status, message = 1, ""
 	try:
+		# A plain kill gets the same tidy end as Ctrl-C, and so does a lost terminal
+		with signals_later():
+			for number in SIGNALS:
+				if number == signal.SIGTERM or (
+						signal.getsignal(number) != signal.SIG_IGN):
+					signal.signal(number, interrupt)
 		try:
 			status = main()
 		except SystemExit as end:	# argparse's, after --help
@@ -498,16 +527,15 @@ def run(main):
 	except Failure as failure:
 		message = str(failure)
 	except KeyboardInterrupt:
-		for number in SIGNALS:
-			signal.signal(number, signal.SIG_IGN)
 		message = "interrupted; what is done is kept, call again to go on"
 		status = 128 + interrupt.number
 	except BrokenPipeError:
 		os._exit(1)
 	except OSError as error:
 		message = explain(error)
-	else:
-		sys.exit(status)
-	clear()
-	print(f"{name}: {message}", file=sys.stderr)
+	for number in SIGNALS:
+		signal.signal(number, signal.SIG_IGN)
+	if message:
+		clear()
+		print(f"{name}: {message}", file=sys.stderr)
 	sys.exit(status)
