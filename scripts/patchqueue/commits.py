@@ -110,11 +110,11 @@ def write_applied(queue, head):
 	new.rename(STATE / "applied")
 
 
-def export(commit, paths, folder):
+def export(commit, paths, folder, at=None):
 	"""Put those of the files and folders that a commit has into a folder."""
-	there = tree_git("ls-tree", "-z", "--name-only", commit, "--", *paths).split("\0")
+	there = tree_git("ls-tree", "-z", "--name-only", commit, "--", *paths, at=at)
 	folder.mkdir(parents=True, exist_ok=True)
-	if there := list(filter(None, there)):
-		archive = tree_git("archive", commit, "--", *there, text=False)
+	if there := list(filter(None, there.split("\0"))):
+		archive = tree_git("archive", commit, "--", *there, at=at, text=False)
 		if run_program("tar", "-x", "-C", folder, input=archive).returncode:
 			raise Failure(f"the sources cannot be unpacked to {relative(folder)}")

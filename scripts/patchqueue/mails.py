@@ -9,6 +9,11 @@ from common import LINUX, ROOT, Failure, encode, decode, git, tree_git
 from patchqueue.commits import COMMITTER
 from patchqueue.files import read, series_files, series_lines, series_topics, write
 
+# Of "git format-patch", so that the same commits give the same bytes everywhere
+FORMAT = ("--full-index", "--zero-commit", "--no-signature", "--no-attach", "--no-thread",
+	  "--no-from", "--no-notes", "--no-base", "--no-renames", "--stat=72", "--summary",
+	  "--no-color", "--unified=3", "--no-ext-diff", "--no-textconv")
+
 
 def needs_charset(mail):
 	"""The header lines that a mail lacks if something put other letters than ASCII into
@@ -102,15 +107,16 @@ def moved_hunks(said):
 	return found
 
 
-def sparse_clone(folder, commit):
-	"""A throw-away clone of the kernel tree in which only the files that the patches
-	touch are checked out. Takes a second."""
+def sparse_clone(folder, commit, roots=(ROOT,)):
+	"""A throw-away clone of the kernel tree in which only the files that the patches of
+	these queues touch are checked out. Takes a second."""
 	shutil.rmtree(folder, ignore_errors=True)
 	tree_git("clone", "-q", "--shared", "--no-checkout", LINUX, folder)
 	tree_git("config", "core.sparseCheckout", "true", at=folder)
 	# Or git would look for all others each time
 	tree_git("config", "sparse.expectFilesOutsideOfPatterns", "true", at=folder)
 	# git names the function of a hunk by what the attributes say of its file
+	touched = {file for root in roots for file in series_files(root)}
 	write(folder / ".git/info/sparse-checkout", "".join(
-		f"/{file}\n" for file in [".gitattributes", *series_files()]))
+		f"/{file}\n" for file in [".gitattributes", *sorted(touched)]))
 	tree_git("checkout", "-q", "--detach", commit, at=folder)
