@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Find the line of a log that says why something failed: reason.py FILE prints it.
+"""Find the line of a log that says why something failed.
 
 A log of make, of a compiler, of git, tar or apt has the error somewhere in its
 middle: around it are other jobs, source lines, and what make says at its end.
 """
 
 import re
-import sys
-from pathlib import Path
 
 # What comes with an error and says nothing of it
 MAKE_GAVE_UP = re.compile(r"\S*make(\[\d+\])?: \*\*\* (\[|Waiting for unfinished)")
@@ -48,7 +46,3 @@ def reason(lines):
 
 def reason_of(log):
 	return reason(log.read_text(errors="replace").splitlines())
-
-
-if __name__ == "__main__":
-	print(reason_of(Path(sys.argv[1])))
