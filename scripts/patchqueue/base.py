@@ -5,6 +5,7 @@ import dataclasses
 import re
 
 from common import BUILD, Failure
+from patchqueue.files import series_stamp
 
 RECORD = BUILD / "base/base.env"
 # Older ones have quotes, as a shell writes them
@@ -22,6 +23,10 @@ class Base:
 		"""The base for people; "Debian " is what patches say before the package."""
 		package = f" ({distribution}linux-source-6.12 {self.package})"
 		return f"Linux {self.version}" + package * bool(self.package)
+
+	def is_of_queue(self):
+		"""Whether the queue in this checkout was written on it."""
+		return self.tree == series_stamp("Base-tree")
 
 	def stamp(self, prefix=""):
 		"""The lines in series and in cover letters that tell which base it is."""

@@ -49,11 +49,15 @@ def series_note(topic, root=ROOT):
 	return note
 
 
+def split_cover(text):
+	"""[the words of a cover letter, what refresh has generated], if it has."""
+	return re.split("^(?=Base: )", text, maxsplit=1, flags=re.MULTILINE)
+
+
 def cover_mail(topic, root):
 	"""A cover letter without what refresh generates, and with its trailers."""
 	# Up to a blank line, after which the trailers can follow
-	text = re.split(r"^Base: ", read(root / "patches" / topic / "0000-cover-letter.patch"),
-			maxsplit=1, flags=re.MULTILINE)[0]
+	text = split_cover(read(root / "patches" / topic / "0000-cover-letter.patch"))[0]
 	note = series_note(topic, root)
 	return text + f"Topic: {topic}\n" + (
 		wrap(f"Series-note: {note}", 72, " ") if note else "")
