@@ -44,9 +44,9 @@ REPRODUCIBLE = ["KBUILD_BUILD_TIMESTAMP=2026-01-01", "KBUILD_BUILD_USER=padata",
 @functools.cache
 def has_option(commit, symbol):
 	"""Whether a tree has an option that the series adds."""
-	return not git("grep", "-q", f"^config {symbol}$", commit, "--",
-		       *(path for path in changed_files("base", "HEAD") if "Kconfig" in path)
-		       ).returncode
+	paths = [path for path in changed_files("base", "HEAD") if "Kconfig" in path]
+	return bool(paths) and not git("grep", "-q", f"^config {symbol}$", commit, "--",
+				       *paths).returncode
 
 
 def commit_with(commit, added):
@@ -178,7 +178,7 @@ def make_command(output, name):
 		   f"LOCALVERSION=-{what}" if "/" not in what else "LOCALVERSION=-patch",
 		   # Names in warnings as they are in the tree, with ccache too
 		   "KCPPFLAGS=-fmacro-prefix-map=../../src/=",
-		   *name.toolchain.make]
+		   *name.toolchain.make, *["W=1"] * name.strict]
 	cc = compiler(name)
 	if shutil.which("ccache"):
 		cc = f"ccache {cc}"
@@ -458,7 +458,7 @@ def begin_folder(planned):
 		shutil.rmtree(copy, ignore_errors=True)
 		# What says that it is whole, and what could be taken for this kernel
 		shutil.copytree(model, copy, symlinks=True, ignore=shutil.ignore_patterns(
-			".built", ".configured", ".stamp", ".compiled", ".strict",
+			".built", ".configured", ".stamp", ".compiled",
 			"vmlinux", "System.map", planned.made.name))
 	# Where it is, only the tools know
 	for rule in [*copy.glob("tools/**/.*.cmd"), *copy.glob("tools/**/.*.d")]:
@@ -482,14 +482,17 @@ def image_targets(planned):
 
 
 def touched_objects(planned):
-	"""As a kernel of gcc's has them, which knows what has gone into each."""
-	model = plan(planned.name.replace(planned.parsed.compiler, ""))
-	compile_at(model)
+	"""As a kernel that is built as a whole has them, which knows what has gone into
+	each."""
+	model = plan(planned.parsed.linked)
+	if model != planned:
+		compile_at(model)
 	return list(objects_of(model.output, changed_files("base", "HEAD")))
 
 
 def make_in_folder(planned, link):
 	output, commit = planned.output, planned.commit
+	unfinished = not built_in(output)
 	(output / ".built").unlink(missing_ok=True)
 	if not (output / ".config").exists():
 		begin_folder(planned)
@@ -500,10 +503,38 @@ def make_in_folder(planned, link):
 	with open(planned.log("build"), "w") as log:
 		configure(planned.name, planned.command, output, planned.fragments,
 			  json.dumps([kconfig_of(commit), planned.made_with]), log)
-		targets = image_targets(planned) if link else touched_objects(planned)
-		run_make(planned.name, planned.command + targets, log, expected)
+		if link:
+			run_make(planned.name, planned.command + checkers(planned, unfinished)
+				 + image_targets(planned), log, expected)
+		if not link or planned.parsed.strict and (unfinished or stands_for_base(planned)):
+			make_touched_objects(planned, unfinished, log)
 	(output / ".built").write_text(json.dumps(
 		{"commit": commit, "made_with": planned.made_with, "linked": link}))
+
+
+def make_touched_objects(planned, unfinished, log):
+	objects = touched_objects(planned)
+	if unfinished or stands_for_base(planned):
+		# Those that are there gave their warnings when they were made
+		log.seek(0)
+		log.truncate()
+		for made in objects:
+			(planned.output / made).unlink(missing_ok=True)
+	if objects:
+		run_make(planned.name, planned.command + checkers(planned) + objects, log)
+
+
+def checkers(planned, whole=False):
+	"""What is looked at beside compiling it: of a whole kernel that takes long, and only
+	what a patch changes is of interest."""
+	if not planned.parsed.strict:
+		return []
+	return ["KERNELDOC=true"] if whole else ["C=1"]
+
+
+def stands_for_base(planned):
+	"""Whether it is built for the warnings that were there before a patch."""
+	return planned.parsed.what.endswith("/0000")
 
 
 def build(name, link=True):
@@ -542,57 +573,44 @@ def side_by_side_at_commits(function, names):
 	return outcomes
 
 
-def strict(name):
-	"""The warnings of W=1 and sparse, as they were printed, for the sources of
-	the series that a patch changes, or that depend on what it changes."""
-	planned = plan(name)
-	kept = planned.place / ".strict"
-	stamp = planned.stamp
-	try:
-		stored = json.loads(kept.read_text())
-		if stored["stamp"] == stamp:
-			return stored["warnings"]
-	except (OSError, ValueError):
-		pass
-
-	compile_at(planned)
-	move_source(planned.commit)
-	of_series = changed_files("base", "HEAD")
-	# <topic>/0000 changes nothing, and stands for all that comes after it
-	changed = changed_files(f"{planned.commit}^", planned.commit) or of_series
-	objects = [made for made, source in objects_of(planned.output, changed).items()
-		   if source in of_series]
-	log_file = planned.log("strict")
-	with open(log_file, "w") as log:
-		if objects:
-			with working_in(planned.output):
-				run_make(name, planned.command + ["W=1", "C=2", *objects], log,
-					 len(objects) * 3)
-	warnings = sorted({line.strip().replace(f"{SOURCE}/", "").replace("../../src/", "")
-			   for line in log_file.read_text(errors="replace").splitlines()
-			   if re.search(r"\b(warning|error):", line)})
-	planned.place.mkdir(parents=True, exist_ok=True)
-	kept.write_text(json.dumps({"stamp": stamp, "objects": objects,
-				    "warnings": warnings}, indent=1))
-	return warnings
-
-
 def anywhere(warning):
 	"""A warning without the line that it is for."""
 	return re.sub(r":\d+(:\d+)?:", ":", warning, count=1)
 
 
+def warnings(name):
+	"""Those of the last build of a kernel, as they were printed."""
+	log = plan(name).log("build")
+	lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+	return sorted({line.strip().replace(f"{SOURCE}/", "").replace("../../src/", "")
+		       for line in lines if re.search(r"\b(warning|error):", line)})
+
+
 def new_warnings(name, base):
-	"""Those of strict() that the kernel `base` does not give, wherever in
-	the same file it gives them."""
-	forgiven = collections.Counter(map(anywhere, strict(base)))
+	"""Those that the kernel `base` does not give, wherever in the same file it gives
+	them."""
+	forgiven = collections.Counter(map(anywhere, warnings(base)))
 	found = []
-	for warning in strict(name):
+	for warning in warnings(name):
 		if forgiven[anywhere(warning)]:
 			forgiven[anywhere(warning)] -= 1
 		else:
 			found.append(warning)
-	return found
+	return [warning for warning in found if not of_base(warning, name)]
+
+
+def of_base(warning, name):
+	"""Whether it is of a file that is compiled as in the base. Only the first build in a
+	folder has all warnings of these."""
+	file = re.match(r"([\w/.-]+\.[chS]):", warning)
+	return file and file[1] not in touched_sources(plan(plan(name).parsed.linked).output)
+
+
+@functools.cache
+def touched_sources(output):
+	"""What the series changes, and what is compiled with it."""
+	changed = changed_files("base", "HEAD")
+	return {*changed, *objects_of(output, changed).values()}
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ is laid over its configuration.
 import dataclasses
 import re
 
-from common import BUILD, Failure, relative
+from common import BUILD, ROOT, Failure, relative
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,14 +80,17 @@ TOOLCHAINS = {
 	"-clang": Toolchain(program="clang", make=("LLVM=1",), setup="clang"),
 }
 
-# Each is the fragment of its name, laid over kernel/configs/padata_mt.config
-VARIANTS = ("-debug", "-off", "-up", "-kcsan", "-check", "-bench", "-rt")
+# Each is the fragment of its name, if there is one, laid over
+# kernel/configs/padata_mt.config
+VARIANTS = ("-debug", "-off", "-up", "-kcsan", "-check", "-bench", "-rt", "-strict")
+# Compiled with W=1, and looked at by sparse
+STRICT = ("-off", "-strict")
 # Kernels with these need a guest to suit them
 SANITIZERS = ("-debug", "-kcsan")
 # Options that only some trees have: which, its fragment, and the variants with it
 OPTIONAL = (
 	("PADATA_KUNIT_TEST", "kernel/configs/padata_mt_kunit.config",
-	 ("", "-debug", "-up", "-kcsan", "-check", "-rt")),
+	 ("", "-debug", "-up", "-kcsan", "-check", "-rt", "-strict")),
 	("PADATA_TORTURE_TEST", "kernel/configs/padata_mt_torture.config",
 	 ("-debug", "-kcsan", "-rt")),
 	("DEFERRED_STRUCT_PAGE_INIT_CHECK", "kernel/configs/padata_mt_check.config",
@@ -120,7 +123,7 @@ class Name:
 		"""Files below the top folder, the last one winning."""
 		paths = ["kernel/configs/padata_mt.config", self.architecture.fragment]
 		laid_over = f"kernel/configs/padata_mt_{self.variant[1:]}.config"
-		if self.variant and laid_over not in [path for _, path, _ in OPTIONAL]:
+		if (ROOT / laid_over).exists() and laid_over not in [path for _, path, _ in OPTIONAL]:
 			paths.append(laid_over)
 		return paths
 
@@ -138,12 +141,22 @@ class Name:
 	@property
 	def tasks(self):
 		"""Those of scripts/setup that bring what it is built with."""
-		return ["build", *[self.toolchain.setup] * bool(self.compiler),
+		return ["build", *["strict"] * self.strict,
+			*[self.toolchain.setup] * bool(self.compiler),
 			*[self.architecture.setup] * bool(self.suffix)]
 
 	@property
 	def sanitizers(self):
 		return self.variant in SANITIZERS
+
+	@property
+	def strict(self):
+		return self.variant in STRICT and not self.compiler
+
+	@property
+	def linked(self):
+		"""The kernel by gcc with the same options, which is built as a whole."""
+		return f"{self.what}{self.suffix}{self.variant.replace('-strict', '')}"
 
 
 def parse(name):

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Each patch builds and boots, and is quiet under W=1 and sparse.
+"""Each patch builds, links and boots, and is quiet under W=1 and sparse.
 
-With CONFIG_PADATA and DEFERRED_STRUCT_PAGE_INIT on and off, and with gcc and
-with Clang. What the series does not touch Clang compiles once, with the options on;
-it links, and boots, the last patch of each topic.
+With CONFIG_PADATA and DEFERRED_STRUCT_PAGE_INIT on and off by gcc, which links both; of
+Clang, and for W=1 and sparse with the options on, only what the series touches is
+compiled. What changes no more than tests and documents is not booted. The last patch of
+each topic is linked by Clang, too, and booted in each way in which it is linked.
 """
 
 import hashlib
+import re
 
 import kbuild
 import kernels
@@ -18,7 +20,13 @@ TIER = "long"
 
 GUEST = {"memory": "5G", "cpus": "2"}
 # Suffixes of scripts/build
-OPTIONS = {"": "options on", "-off": "options off"}
+LINKED = {"": "gcc, options on", "-off": "gcc, options off"}
+COMPILED = {"-strict": "gcc, options on, W=1", "-clang": "Clang, options on",
+	    "-clang-off": "Clang, options off"}
+LINKED_AT_THE_END = "-clang"
+# No boot runs what they change
+NOT_BOOTED = re.compile(r"(kernel/tests|tools|Documentation|bases)/|MAINTAINERS$"
+			r"|lib/Kconfig\.debug$|kernel/padata_(torture|bench)\.c$")
 
 
 class Boots:
@@ -35,24 +43,28 @@ class Boots:
 		return self.started[image]
 
 
-def build_all(patch, booted, last, forgiven):
-	"""Build a patch in every way. Returns what is wrong, and its guests."""
-	gcc = {patch + option: f"gcc, {name}" for option, name in OPTIONS.items()}
-	clang = {f"{patch}-clang{option}": f"Clang, {name}"
-		 for option, name in OPTIONS.items()}
-	whole = {kernel: what for kernel, what in clang.items()
-		 if last and not kernel.endswith("-off")}
-	ended = builds.script("scripts/build", *gcc, *whole,
-			      "--objects", *(clang.keys() - whole.keys()))
+def build(patch, last):
+	"""Build a patch in every way. Returns {the names of its kernels: how they are built}
+	of those linked, and of those compiled; or raises Failure."""
+	linked = {patch + way: about for way, about in LINKED.items()}
+	compiled = {patch + way: about for way, about in COMPILED.items()}
+	if last:
+		whole = patch + LINKED_AT_THE_END
+		linked[whole] = compiled.pop(whole)
+	ended = builds.script("scripts/build", *linked, "--objects", *compiled)
 	if not ended.ok:
-		return ended.details(), []
-	problems = [f"{what}: {line}" for kernel, what in (gcc | clang).items()
-		    for line in builds.warnings(kernel)
-		    if kernel in gcc or kbuild.anywhere(line) not in forgiven]
-	guests = [(what, *booted.start(kernel)) for kernel, what in (gcc | whole).items()]
-	ended = builds.script("scripts/strict", *gcc)
-	problems += ended.output or (not ended.ok and ended.details()) or []
-	return problems, guests
+		raise Failure("\n".join(ended.details()))
+	return linked, compiled
+
+
+def booted(commit, last, linked):
+	"""Those of its kernels that are to be booted."""
+	if last:
+		return linked
+	changed = kbuild.changed_files(f"{commit.id}^", commit.id)
+	if all(map(NOT_BOOTED.match, changed)):
+		return {}
+	return {commit.name: linked[commit.name]}
 
 
 def boot_problems(guests):
@@ -68,48 +80,56 @@ def boot_problems(guests):
 
 
 def check(report):
-	booted = Boots()
+	commits = list_commits()
+	if check_each(report, commits):
+		check_objects(report, commits[-1].name)
+
+
+def check_each(report, commits):
+	"""Says whether that came to its end."""
+	# The base, for the warnings that it has itself
+	base = commits[0].name
+	try:
+		build(base, last=True)
+	except Failure as failure:
+		report.fail("the base builds", [str(failure)])
+		return False
+	guests = Boots()
 	waiting = []
 
 	def report_one():
-		patch, problems, guests = waiting.pop(0)
-		problems += boot_problems(guests)
-		report.check(not problems, f"{patch} builds and boots", problems)
+		name, problems, started = waiting.pop(0)
+		problems += boot_problems(started)
+		report.check(not problems, f"{name} builds and boots", problems)
 
-	commits = [commit.name for commit in list_commits()]
-	# The base's own warnings, while its objects are next to be built anyway
-	base = commits[0]
-	gcc = [base + option for option in OPTIONS]
-	clang = [f"{base}-clang{option}" for option in OPTIONS]
-	for command in (["scripts/build", *gcc], ["scripts/strict", *gcc],
-			["scripts/build", clang[0], "--objects", clang[1]]):
-		ended = builds.script(*command)
-		if not ended.ok:
-			report.fail("the base builds", ended.details())
-			return
-	forgiven = {kbuild.anywhere(line) for kernel in clang for line in builds.warnings(kernel)}
 	reason = ""
-	for number, patch in enumerate(commits):
-		if patch.endswith("/0000"):
+	for commit, after in zip(commits, [*commits[1:], None]):
+		if not commit.number:
 			continue
 		if reason := report.too_late():
 			break
-		last = number + 1 == len(commits) or commits[number + 1].endswith("/0000")
-		progress(f"Patch {patch}")
+		progress(f"Patch {commit.name}")
+		problems, started = [], []
 		try:
-			problems, guests = build_all(patch, booted, last, forgiven)
+			last = not after or not after.number
+			linked, compiled = build(commit.name, last)
+			for kernel, about in (linked | compiled).items():
+				way = kernel.removeprefix(commit.name)
+				problems += [f"{about}: {line}" for line
+					     in kbuild.new_warnings(kernel, base + way)]
+			started = [(about, *guests.start(kernel)) for kernel, about
+				   in booted(commit, last, linked).items()]
 		except Failure as failure:
-			problems, guests = [str(failure)], []
-		waiting.append((patch, problems, guests))
+			problems.append(str(failure))
+		waiting.append((commit.name, problems, started))
 		# The guests of one run while the next one builds
 		if len(waiting) > 1:
 			report_one()
 	while waiting:
 		report_one()
 	if reason:
-		report.skip(f"{patch} and those after it", reason)
-	else:
-		check_objects(report, commits[-1])
+		report.skip(f"{commit.name} and those after it", reason)
+	return not reason
 
 
 def check_objects(report, patch):
