@@ -4,7 +4,8 @@
 import dataclasses
 import re
 
-from common import BUILD, Failure
+from host.failure import Failure
+from host.places import BUILD
 from patchqueue.files import series_stamp
 
 RECORD = BUILD / "base/base.env"

@@ -7,7 +7,10 @@ gives what subprocess.run() gives, the other only the output, and never fails in
 
 import dataclasses
 
-from common import LINUX, Failure, git, relative, run_program, tree_git
+from host.failure import Failure
+from host.git import git, tree_git
+from host.places import LINUX, relative
+from host.programs import run_program
 
 # The same patches on the same base make the same commits everywhere
 COMMITTER = {"GIT_COMMITTER_NAME": "padata-mt", "GIT_COMMITTER_EMAIL": "padata-mt@localhost"}

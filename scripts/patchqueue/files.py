@@ -8,7 +8,8 @@ import hashlib
 import itertools
 import re
 
-from common import ROOT, decode, encode
+from host.places import ROOT
+from host.programs import decode, encode
 
 # What a file of the view is called
 VIEW = re.compile(r"\.(c|h|rst|S)$|(^|/)Makefile$")

@@ -5,9 +5,13 @@ import re
 import shutil
 import subprocess
 
-from common import LINUX, ROOT, Failure, encode, decode, git, tree_git
+from host.failure import Failure
+from host.git import git, tree_git
+from host.places import LINUX, ROOT
+from host.programs import decode, encode
 from patchqueue.commits import COMMITTER
-from patchqueue.files import read, series_files, series_lines, series_topics, write
+from patchqueue.files import (read, series_files, series_lines, series_topics,
+                              write)
 
 # Of "git format-patch", so that the same commits give the same bytes everywhere
 FORMAT = ("--full-index", "--zero-commit", "--no-signature", "--no-attach", "--no-thread",

@@ -3,8 +3,7 @@
 
 from tests import builds, kunit, matrix
 
-TIER = "named"
-WHY = "a kernel of its own takes 8 minutes: make test ONLY=arm64"
+TIER = "long"
 
 KERNELS = ("baseline-arm64", "series-arm64-check")
 

@@ -18,10 +18,10 @@ import time
 from pathlib import Path
 from unittest import mock
 
-import common
 import kernels
-from common import BUILD, LINUX, ROOT
-from reason import reason
+from host import terminal
+from host.places import BUILD, LINUX, ROOT
+from host.reason import reason
 from tests import refused, toy
 
 PLACE = BUILD / "test/bad-input"
@@ -282,7 +282,7 @@ def kvm_that_does_not_work():
 	# In a folder of its own, since the answer is kept for later boots
 	program = (
 		"import sys; from pathlib import Path; sys.path.insert(0, 'scripts')\n"
-		"import guest; guest.KVM_TRIAL_TIMEOUT = 3\n"
+		"from guests import guest; guest.KVM_TRIAL_TIMEOUT = 3\n"
 		f"guest.BUILD = Path({str(case.place)!r})\n"
 		f"print(guest.accelerator({str(kernels.image(KERNEL))!r}))\n")
 	ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, text=True,
@@ -426,10 +426,10 @@ def long_work(checkout):
 	ended = toy.run(place, "scripts/measure", PATH=path_without_packages())
 	first = (ended.stdout.splitlines() or [""])[0]
 	problems = [] if re.match(LONG, first) else [f"measure: it said '{first}'"]
-	with mock.patch.object(common, "progress") as shown, \
-			mock.patch.object(common.time, "monotonic", return_value=100) as clock, \
+	with mock.patch.object(terminal, "progress") as shown, \
+			mock.patch.object(terminal.time, "monotonic", return_value=100) as clock, \
 			mock.patch.dict(os.environ, PADATA_MT_LEFT=f"{time.time():.0f} 600"):
-		with common.working_on("Sleeping"), common.working_on(lambda: "Dreaming"):
+		with terminal.working_on("Sleeping"), terminal.working_on(lambda: "Dreaming"):
 			for now in (0, 2):
 				clock.return_value = 100 + now
 				wanted = mock.call(f"Sleeping, {now} s; Dreaming, {now} s")
@@ -443,7 +443,7 @@ def long_work(checkout):
 		time.sleep(1.5)
 		if shown.called:
 			problems.append(f"when all is done it shows {shown.call_args_list}")
-		left = common.left_of_all()
+		left = terminal.left_of_all()
 	if left != "; all: about 10 min left":
 		problems.append(f"with ten minutes left it shows '{left}'")
 	return problems

@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 
-from common import BUILD, LINUX, ROOT
+from host.places import BUILD, LINUX, ROOT
 from tests import bad_input, builds
 
 TIER = "long"
@@ -37,7 +37,7 @@ def check(report):
 		 rf"(?:.*\n)+.*void decoy\(void\)")):
 		files = files_of_base()
 		damage(files / victim, hunks)
-		ended = builds.script("scripts/bases", "--files", files)
+		ended = builds.script("scripts/patchqueue/bases.py", "--files", files)
 		output = "\n".join(ended.output)
 		report.check(re.search(wanted, output, re.MULTILINE)
 			     and ended.ok == (damage is lower), name,
@@ -49,7 +49,7 @@ def offline(report):
 	case = bad_input.Case("bases-offline", {
 		"apt-cache": 'echo "linux-source-6.12 | 6.12.999-1 | http://nowhere.invalid"',
 		"apt-get": bad_input.NO_NETWORK}, NO_INSTALL="1")
-	ended = subprocess.run([ROOT / "scripts/bases"], env=case.environment, text=True,
+	ended = subprocess.run([ROOT / "scripts/patchqueue/bases.py"], env=case.environment, text=True,
 			       stdin=subprocess.DEVNULL, capture_output=True, cwd=ROOT)
 	report.check(re.search(r"^6\.12\.999-1: skipped: it cannot be downloaded: E: Unable",
 			       ended.stdout, re.MULTILINE)
@@ -58,11 +58,11 @@ def offline(report):
 
 
 def offered(report):
-	ended = builds.script("scripts/bases")
+	ended = builds.script("scripts/patchqueue/bases.py")
 	answers = re.findall(r"^(6\.12\.\S+): (.*)\n((?:  .*\n)*)",
 			     "\n".join(ended.output) + "\n", re.MULTILINE)
 	if not answers:
-		report.fail("scripts/bases", ended.details())
+		report.fail("scripts/patchqueue/bases.py", ended.details())
 	for version, answer, details in answers:
 		known = re.search(r"^  known: (.*)", details, re.MULTILINE)
 		if answer.startswith("applies"):

@@ -7,8 +7,10 @@ No time is judged here.
 import json
 import re
 
-import real_memory
-from common import BUILD, Failure, tree_git
+from host.failure import Failure
+from host.git import tree_git
+from host.places import BUILD
+from measuring import real_memory
 from tests import builds
 
 PLACE = BUILD / "test/bench"

@@ -11,9 +11,10 @@ import re
 import threading
 from concurrent.futures import Future
 
-import guest
 import kernels
-from common import BUILD, Failure
+from guests import guest
+from host.failure import Failure
+from host.places import BUILD
 
 waiting = queue.SimpleQueue()
 workers = []

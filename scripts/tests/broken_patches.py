@@ -10,7 +10,8 @@ import re
 import subprocess
 import sys
 
-from common import BUILD, ROOT, tree_git
+from host.git import tree_git
+from host.places import BUILD, ROOT
 from patchqueue.commits import BASE_IDENTITY, COMMITTER
 
 TIER = "long"

@@ -4,9 +4,9 @@
 import re
 import subprocess
 
-import kbuild
 import kernels
-from common import BUILD, ROOT
+from host.places import BUILD, ROOT
+from kernels import kbuild
 from tests import builds
 
 KERNELS = ("stock", "baseline", "series", "series-check", "series-debug",

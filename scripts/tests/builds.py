@@ -2,8 +2,6 @@
 """Calls the other scripts."""
 
 import dataclasses
-import importlib.machinery
-import importlib.util
 import os
 import re
 import subprocess
@@ -11,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
-from common import BUILD, ROOT
+from host.places import BUILD, ROOT
 
 
 @dataclasses.dataclass
@@ -65,16 +63,6 @@ def script(*command, on_line=None):
 	text = b"".join(errors).decode(errors="replace")
 	lines = [re.sub(r".*\r\x1b\[K", "", line) for line in text.splitlines()]
 	return Ended(status, output, [line for line in lines if line.strip()])
-
-
-def load(script):
-	"""A script of ours as a module, for tests of its parts."""
-	path = ROOT / script
-	loader = importlib.machinery.SourceFileLoader(path.name, str(path))
-	module = importlib.util.module_from_spec(
-		importlib.util.spec_from_loader(path.name, loader))
-	loader.exec_module(module)
-	return module
 
 
 def build(report, kernel, name):

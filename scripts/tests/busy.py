@@ -8,8 +8,9 @@ the same kernel gives the same figures on any host.
 
 import statistics
 
-import run_time
-from common import Failure, progress
+from host.failure import Failure
+from host.terminal import progress
+from measuring import run_time
 from tests import boots, builds
 
 CASES = ((run_time.contended, "programs in the caller's cgroup", "hogs"),

@@ -8,7 +8,9 @@ import re
 import shutil
 import subprocess
 
-from common import LINUX, progress, side_by_side
+from host.places import LINUX
+from host.programs import side_by_side
+from host.terminal import progress
 from tests import touched
 
 TIER = "long"

@@ -16,8 +16,10 @@ import subprocess
 import types
 from pathlib import Path
 
-import guest
-from common import BUILD, ROOT, Failure, relative
+from guests import guest
+from host.failure import Failure
+from host.places import BUILD, ROOT, relative
+from kernels import packages
 from tests import bad_input, boots, builds, torture
 
 TIER = "long"
@@ -84,18 +86,17 @@ def check_refused(report):
 
 def check_configuration(report):
 	"""What is changed in one, and what is said of it."""
-	deb = builds.load("scripts/deb")
 	settings = types.SimpleNamespace(config=Path("given"), debug_info=False)
 
 	def fit(text):
-		config = deb.Config(text)
+		config = packages.Config(text)
 		with contextlib.redirect_stdout(io.StringIO()) as said:
-			deb.fit(config, settings)
+			packages.fit(config, settings)
 		return config, said.getvalue()
 
 	def gain(text):
 		with contextlib.redirect_stdout(io.StringIO()) as said:
-			deb.tell_gain(deb.Config(text), settings)
+			packages.tell_gain(packages.Config(text), settings)
 		return said.getvalue()
 
 	config, said = fit(LOST_KEYS)
@@ -117,8 +118,8 @@ def check_configuration(report):
 	report.check("gains nothing" in gain("CONFIG_PADATA=y\n")
 		     and "one thread" in gain(on.splitlines()[0]) and not gain(on),
 		     "says when there is nothing to gain", [gain(on)])
-	found = deb.changes(deb.Config("CONFIG_A=y\nCONFIG_B=y\nCONFIG_GCC_VERSION=1\n"),
-			    deb.Config("CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=m\n"
+	found = packages.changes(packages.Config("CONFIG_A=y\nCONFIG_B=y\nCONFIG_GCC_VERSION=1\n"),
+			    packages.Config("CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=m\n"
 				       "# CONFIG_D is not set\nCONFIG_GCC_VERSION=2\n"))
 	report.check(found == ["CONFIG_B: y -> off", "CONFIG_C: new, m"],
 		     "says which options changed", found)

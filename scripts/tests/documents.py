@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 
-from common import progress
+from host.terminal import progress
 from tests import touched
 
 DOCUMENTS = "Documentation"

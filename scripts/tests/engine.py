@@ -4,7 +4,7 @@
 import shutil
 import subprocess
 
-from common import BUILD, LINUX
+from host.places import BUILD, LINUX
 from tests.ktap import Reader
 
 TESTS = "tools/testing/padata"

@@ -10,12 +10,10 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
-import dmesg
-import intervals
-import report as pages
-import run_time
-from common import Failure
-from tests import builds
+from host.failure import Failure
+from measuring import dmesg, figures, intervals, measure
+from measuring import report as pages
+from measuring import run_time
 
 # What kernels print, and what is to be read from it: for each node its
 # milliseconds, pages and CPUs; then the milliseconds of the phase, and the total
@@ -280,7 +278,6 @@ OUT_OF_DATE = ["README.md: its table is not that of these results: \"make figure
 
 def quoting():
 	"""What is wrong with the way figures in TEXTS are found that RESULTS do not have."""
-	figures = builds.load("scripts/figures")
 	with tempfile.TemporaryDirectory() as place:
 		for name, text in TEXTS.items():
 			path = Path(place, name)
@@ -331,7 +328,6 @@ def comparing_folders():
 					"[    0.000000] Linux version 6.12\n"
 					f"[    1.000000] node 0 deferred pages initialised in {ms}ms\n"
 					f"[    2.{ms:03}000] Run /init as init process\n")
-		measure = builds.load("scripts/measure")
 		# The page is tested below, and is kept from build/report-dmesg
 		with contextlib.redirect_stdout(io.StringIO()) as said, \
 				mock.patch.object(pages, "write"):

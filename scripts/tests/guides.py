@@ -17,7 +17,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from common import BUILD, LINUX, ROOT
+from host.places import BUILD, LINUX, ROOT
 
 MODULE = ROOT / "Documentation/client/padata_client.c"
 LANGUAGES = ("sh", "console", "text", "c")
@@ -216,7 +216,11 @@ def bad_script(name, words):
 	script = ROOT / name
 	if not script.is_file():
 		return [f"there is no {name}"]
-	text = script.read_text()
+	# What it does is mostly in a module, which it names
+	text = script.read_text() + "".join(
+		(ROOT / "scripts" / package / f"{module}.py").read_text()
+		for package, module in re.findall(r"^from (\w+)\.(\w+) import main$",
+						  script.read_text(), re.M))
 	return [f"{name} has no {word}" for word in words
 		if word.startswith("--") and word not in ("--help",)
 		and not re.search(rf"{re.escape(word.split('=')[0])}\b", text)]

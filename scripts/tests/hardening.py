@@ -18,7 +18,8 @@ import sys
 import time
 from pathlib import Path
 
-from common import BUILD, ROOT, progress
+from host.places import BUILD, ROOT
+from host.terminal import progress
 from tests import bad_input, builds, toy
 
 MOMENTS = (0.1, 0.3, 0.5, 0.7, 0.9)		# of the time that it takes
@@ -146,7 +147,7 @@ TWICE = """
 import os, signal, sys
 sys.path.insert(0, "scripts")
 sys.argv[0] = "scripts/toy"
-from common import run
+from host.script import run
 def main():
 	try:
 		os.kill(os.getpid(), signal.SIG{})

@@ -13,7 +13,9 @@ import re
 import shlex
 import subprocess
 
-from common import BUILD, ROOT, progress, side_by_side
+from host.places import BUILD, ROOT
+from host.programs import side_by_side
+from host.terminal import progress
 from tests import builds, touched
 
 TIER = "long"

@@ -7,10 +7,9 @@ Guest time counts instructions in these guests (see scripts/measure, which
 shows the figures), so this compares counts, the same on any host, never times.
 """
 
-import dmesg
-import guest
-import run_time
-from common import Failure
+from guests import guest
+from host.failure import Failure
+from measuring import dmesg, run_time
 from tests import boots, builds
 
 # The cost of a page is what the larger guest takes more than the smaller one

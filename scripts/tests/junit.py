@@ -4,7 +4,7 @@
 import os
 from pathlib import Path
 
-from common import Failure
+from host.failure import Failure
 
 
 def write(report, path):

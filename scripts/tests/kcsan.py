@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """KUnit and the torture test under KCSAN."""
 
-import guest
+from guests import guest
 from tests import builds, kunit, torture
 
 TIER = "long"

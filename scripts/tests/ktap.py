@@ -10,7 +10,7 @@ import dataclasses
 import re
 import time
 
-from common import duration, say
+from host.terminal import duration, say
 
 
 @dataclasses.dataclass

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import kernels
-from common import LINUX, relative
+from host.places import LINUX, relative
 from tests import boots
 
 GUEST = {"nodes": "2:4G, 2:4G", "append": "kunit.enable=1", "timeout": "400"}

@@ -8,16 +8,16 @@ a job is done here in few lines: it puts the command for QEMU together, and look
 the pattern with pexpect.
 """
 
-import importlib.machinery
 import re
 import shlex
 import subprocess
 import sys
-import types
 
-import guest
 import kernels
-from common import BUILD, ROOT, Failure, progress, relative
+from guests import guest, lava
+from host.failure import Failure
+from host.places import BUILD, ROOT, relative
+from host.terminal import progress
 
 URLS = ("--kernel", "https://lab.example/bzImage", "--initramfs",
 	"https://lab.example/initramfs.cpio.gz")
@@ -90,15 +90,6 @@ def check(report):
 	booting(report)
 
 
-def writer():
-	"""scripts/lava, to be called many times."""
-	loader = importlib.machinery.SourceFileLoader("lava_writer",
-						      str(ROOT / "scripts/lava"))
-	module = types.ModuleType(loader.name)
-	loader.exec_module(module)
-	return module
-
-
 def refusals(report):
 	for what, (arguments, says) in REFUSED.items():
 		ended = subprocess.run([sys.executable, ROOT / "scripts/lava", *arguments],
@@ -118,7 +109,6 @@ def schema(report):
 	from lava_common.schemas import validate
 	from voluptuous import Invalid
 
-	lava = writer()
 	known = [name for name, strings in lava.scenarios().items()
 		 if strings.get("expect", "same pages") == "same pages"]
 	for device in ("qemu", "x86"):
@@ -146,7 +136,6 @@ def schema(report):
 def job_of(name):
 	import yaml
 
-	lava = writer()
 	return yaml.safe_load(lava.write(lava.parse_arguments([name, *URLS])))
 
 

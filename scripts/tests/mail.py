@@ -12,7 +12,7 @@ import shutil
 import subprocess
 from email.header import decode_header, make_header
 
-from common import BUILD, ROOT
+from host.places import BUILD, ROOT
 from tests import bad_input, builds
 
 PLACE = BUILD / "test/mail"

@@ -6,9 +6,11 @@ import functools
 import re
 from pathlib import Path
 
-import guest
 import kernels
-from common import BUILD, Failure, progress
+from guests import guest
+from host.failure import Failure
+from host.places import BUILD
+from host.terminal import progress
 from tests import boots
 
 OURS = ("about", "kernels", "deferred", "shows", "series shows", "expect",

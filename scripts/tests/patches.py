@@ -10,9 +10,10 @@ each topic is linked by Clang, too, and booted in each way in which it is linked
 import hashlib
 import re
 
-import kbuild
 import kernels
-from common import Failure, progress
+from host.failure import Failure
+from host.terminal import progress
+from kernels import kbuild
 from patchqueue.commits import list_commits
 from tests import boots, builds
 

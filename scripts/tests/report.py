@@ -9,8 +9,8 @@ import json
 import re
 import shutil
 
-import report as pages
-from common import BUILD, ROOT
+from host.places import BUILD, ROOT
+from measuring import report as pages
 from tests import builds
 
 # A blank, as a reader's folder may have one

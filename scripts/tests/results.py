@@ -8,8 +8,9 @@ import contextlib
 import io
 import xml.etree.ElementTree
 
-import kselftest
-from common import BUILD, Failure, relative
+from guests import kselftest
+from host.failure import Failure
+from host.places import BUILD, relative
 from tests import junit, kunit, selftests
 from tests.ktap import Reader, Report
 

@@ -9,9 +9,10 @@ import configparser
 import re
 from pathlib import Path
 
-import guest
-import kselftest
-from common import BUILD, Failure, progress, relative
+from guests import guest, kselftest
+from host.failure import Failure
+from host.places import BUILD, relative
+from host.terminal import progress
 from tests import boots, builds, kunit, lava
 
 OURS = ("about", "kernels", "tests", "without", "skips")

@@ -8,7 +8,8 @@ import re
 import shutil
 import subprocess
 
-from common import BUILD, LINUX, ROOT, Failure
+from host.failure import Failure
+from host.places import BUILD, LINUX, ROOT
 from patchqueue.commits import export
 
 EXCEPTIONS = ROOT / "scripts/check-exceptions"

@@ -8,7 +8,8 @@ import shutil
 import subprocess
 import tarfile
 
-from common import BUILD, ROOT, Failure
+from host.failure import Failure
+from host.places import BUILD, ROOT
 
 PLACE = BUILD / "test/toy"
 BASE = PLACE / "linux-source-6.12.tar.xz"

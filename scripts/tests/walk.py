@@ -16,7 +16,9 @@ import shutil
 import subprocess
 import tarfile
 
-from common import BUILD, LINUX, ROOT, Failure, progress
+from host.failure import Failure
+from host.places import BUILD, LINUX, ROOT
+from host.terminal import progress
 from tests import builds, guides
 
 TIER = "long"

@@ -9,7 +9,8 @@ is laid over its configuration.
 import dataclasses
 import re
 
-from common import BUILD, ROOT, Failure, relative
+from host.failure import Failure
+from host.places import BUILD, ROOT, relative
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +101,7 @@ OPTIONAL = (
 # Sources of this checkout that a variant's tree has beside its own, each
 # compiled in: {variant: {file in the kernel tree: file here}}
 ADDED = {"-bench": {"kernel/padata_boot_bench.c":
-		    "scripts/engine-bench/padata_boot_bench.c"}}
+		    "scripts/measuring/engine-bench/padata_boot_bench.c"}}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ import re
 import statistics
 from pathlib import Path
 
-import dmesg
+from measuring import dmesg
 
 # What takes less, in most kernels, is left to "all the rest". So is what a wait
 # for the next tick makes look like work here or there in a single kernel.

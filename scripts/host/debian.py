@@ -6,7 +6,8 @@ import pwd
 import re
 from pathlib import Path
 
-from common import logged, run_program, scratch_folder
+from host.places import scratch_folder
+from host.programs import logged, run_program
 
 SOURCE = "linux-source-6.12"
 # Where the package puts it

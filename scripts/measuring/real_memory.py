@@ -23,12 +23,15 @@ import subprocess
 import time
 from pathlib import Path
 
-from common import (BUILD, ROOT, Failure, call, duration, end_with_parent, progress,
-		    relative, tree_git)
+from host.failure import Failure
+from host.git import tree_git
+from host.places import BUILD, ROOT, relative
+from host.programs import call, end_with_parent
+from host.reason import reason
+from host.terminal import duration, progress
 from patchqueue.commits import commit_of, export
-from reason import reason
 
-SOURCES = ROOT / "scripts/real-memory"
+SOURCES = ROOT / "scripts/measuring/real-memory"
 PLACE = BUILD / "bench"
 OUTPUT = BUILD / "kernel/series"
 FILL = "mm/memmap_fill.c"
@@ -97,7 +100,7 @@ def extract(source, path, start, holding):
 	if len(found) != 1:
 		raise Failure(f"{path} of the base has {len(found) or 'no'} pieces that "
 			      f"start with '{start}' and hold '{holding}': see what it has "
-			      "instead, then mend scripts/real_memory.py")
+			      "instead, then mend scripts/measuring/real_memory.py")
 	return found[0]
 
 

@@ -8,10 +8,10 @@ import re
 import statistics
 import subprocess
 
-import hand_out
-import job_guests
-from common import BUILD, Failure, relative
-from reason import reason
+from host.failure import Failure
+from host.places import BUILD, relative
+from host.reason import reason
+from measuring import hand_out, job_guests
 
 KERNELS = ("stock-bench", "series-bench")
 SERIES = KERNELS[1]
@@ -127,7 +127,7 @@ def job_costs(boot, cores):
 # ---- on a busy machine -----------------------------------------------------
 
 def hog_program():
-	"""scripts/engine-bench/contend.c, for guests."""
+	"""scripts/measuring/engine-bench/contend.c, for guests."""
 	program = BUILD / "jobs/contend"
 	source = job_guests.PLACE / "contend.c"
 	program.parent.mkdir(parents=True, exist_ok=True)
@@ -253,7 +253,7 @@ ABOUT = """
 that <code>padata_do_multithreaded()</code> takes more than a direct call of the
 thread function, in a guest whose time counts instructions. The <b>empty job</b> has
 helpers and nothing to do; it is timed by one source,
-<code>scripts/engine-bench/padata_boot_bench.c</code>, that is compiled into the
+<code>scripts/measuring/engine-bench/padata_boot_bench.c</code>, that is compiled into the
 stock kernel and the series' own and runs at the end of boot, where stock still has
 its engine.</p>
 <p><b>Beside CPU hogs</b>: programs that count their turns, one on each of {hog_cpus}

@@ -9,11 +9,9 @@ import json
 import re
 import statistics
 
-import hand_out
-import plots
-import run_time
-from common import plural
-from plots import number, size_name
+from host.terminal import plural
+from measuring import hand_out, plots, run_time
+from measuring.plots import number, size_name
 
 LENSES = [
 	("deferred_init_ms", "Deferred page init, ms"),

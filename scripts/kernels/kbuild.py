@@ -19,10 +19,14 @@ import time
 from pathlib import Path
 
 import kernels
-from common import (BUILD, LINUX, PLAIN_PATH, ROOT, Failure, duration, end_with_parent,
-		    git, prepare, progress, relative, say, side_by_side, working_on)
+from host.failure import Failure
+from host.git import git
+from host.places import BUILD, LINUX, PLAIN_PATH, ROOT, relative
+from host.programs import end_with_parent, side_by_side
+from host.reason import reason
+from host.script import prepare
+from host.terminal import duration, progress, say, working_on
 from patchqueue.commits import commit_of
-from reason import reason
 
 # One working tree for all kernels, moved from commit to commit: the objects
 # live in one folder for each kernel, and only changed files get a new date.

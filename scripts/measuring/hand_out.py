@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 """What it costs to hand out a chunk: the series' engine, a lock, and 6.12's way.
 
-Runs scripts/engine-bench/hand_out.c, which has the series' own source compiled
+Runs scripts/measuring/engine-bench/hand_out.c, which has the series' own source compiled
 into it, on this machine and with no emulator. Called by scripts/measure.
 """
 
 import statistics
 import subprocess
 
-import job_guests
-from common import BUILD, LINUX, Failure, relative
+from host.failure import Failure
+from host.places import BUILD, LINUX, relative
+from measuring import job_guests
 
 ENGINES = ("series", "spinlock", "stock")
 # As far as there are so many CPUs; hand_out.c takes no more
@@ -121,7 +122,7 @@ def rows(figures):
 ABOUT = """
 <p>The <b>hand-out of a chunk</b> by itself, on this machine and with no emulator: jobs
 whose thread function does nothing, in a program of user space
-(<code>scripts/engine-bench/hand_out.c</code>). It has <code>kernel/padata_chunks.c</code>
+(<code>scripts/measuring/engine-bench/hand_out.c</code>). It has <code>kernel/padata_chunks.c</code>
 of the series compiled into it as it stands, the same chunks from a cursor under a
 spinlock, and what helpers of 6.12 do: chunks of one size, under a spinlock. A time is
 what one chunk takes one thread, the median of jobs that had their CPUs for themselves.

@@ -6,7 +6,8 @@ import os
 import re
 import statistics
 
-from common import BUILD, Failure
+from host.failure import Failure
+from host.places import BUILD
 
 COLOURS = ["#8c8c8c", "#d1711f", "#2b7bba", "#4c9a5b", "#9467bd", "#9a8524"]
 MARKERS = "os^Dv<"

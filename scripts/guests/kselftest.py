@@ -5,9 +5,10 @@ import re
 import shutil
 import subprocess
 
-import kbuild
-from common import BUILD, LINUX, Failure, relative
-from reason import reason
+from host.failure import Failure
+from host.places import BUILD, LINUX, relative
+from host.reason import reason
+from kernels import kbuild
 
 # For what runs in guests: its name is the folder's below /extra there
 INSTALLED = BUILD / "selftests/selftests"

@@ -8,9 +8,9 @@ jobs must do is not judged here, but by the selftests in the kernel tree.
 import re
 import shlex
 
-from common import BUILD, ROOT
+from host.places import BUILD, ROOT
 
-PLACE = ROOT / "scripts/engine-bench"
+PLACE = ROOT / "scripts/measuring/engine-bench"
 CPUS = 4
 ISOLATED = (2, 3)
 QUOTA = "100000 100000"		# one CPU

@@ -27,7 +27,8 @@ import time
 from pathlib import Path
 
 import kernels
-from common import BUILD, LINUX, ROOT, Failure, explain, relative
+from host.failure import Failure
+from host.places import BUILD, LINUX, ROOT, explain, relative
 
 REACHED_INIT = "padata-mt: init reached"
 DONE = "padata-mt: done"
@@ -199,7 +200,7 @@ def pack(listing, files):
 
 def initramfs(architecture, extra=()):
 	"""Pack guest-init, busybox and the extra files, once for each content."""
-	files = [("/init", ROOT / "scripts/guest-init"),
+	files = [("/init", ROOT / "scripts/guests/init"),
 		 ("/bin/busybox", busybox(architecture))]
 	folders = ["/dev", "/proc", "/sys", "/bin", "/tmp", "/extra"]
 	for path in map(Path, extra):
@@ -490,13 +491,13 @@ def any_line(lines, text):
 @functools.cache
 def console_patterns():
 	patterns = {"deny": [], "allow": [], "only": []}
-	for line in (ROOT / "scripts/console-patterns").read_text().splitlines():
+	for line in (ROOT / "scripts/guests/console-patterns").read_text().splitlines():
 		if line and not line.startswith("#"):
 			kind, _, pattern = line.partition(" ")
 			try:
 				patterns[kind].append(re.compile(pattern.strip()))
 			except (KeyError, re.error) as error:
-				raise Failure(f"scripts/console-patterns: '{line}' is no line "
+				raise Failure(f"scripts/guests/console-patterns: '{line}' is no line "
 					      f"of it: {error}") from None
 	return patterns
 

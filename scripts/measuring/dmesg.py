@@ -10,7 +10,7 @@ import dataclasses
 import datetime
 import re
 
-from common import Failure
+from host.failure import Failure
 
 # Colours, and what else tells a terminal how to show it
 TERMINAL = re.compile(r"\x1b\[[0-9;:?]*[A-Za-z]")
