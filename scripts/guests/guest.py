@@ -10,31 +10,23 @@
 result.lines is the console, line by line, which is also the guest's dmesg.
 """
 
-import ctypes
 import dataclasses
 import functools
-import hashlib
 import os
 import re
 import select
 import shlex
-import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 
 import kernels
+from guests import console, initramfs
 from host.failure import Failure
-from host.places import BUILD, LINUX, ROOT, explain, relative
-
-REACHED_INIT = "padata-mt: init reached"
-DONE = "padata-mt: done"
-
-# First and last lines of what the kernel reports in many lines
-REPORTS = {"[ cut here ]": "[ end trace", "BUG: KCSAN:": "=========="}
+from host.places import BUILD, explain, relative
+from host.programs import die_with_parent
 
 # Kernels patch jump labels by way of a breakpoint. Once in some hundred boots, an
 # emulated CPU has been seen to run into it when it was gone already.
@@ -156,81 +148,7 @@ def settings(strings):
 	return found
 
 
-# ---- what the guest runs -------------------------------------------------
-
-packing_lock = threading.Lock()
-
-
-def gen_init_cpio():
-	"""The kernel's own packer, so that no root is needed for device nodes."""
-	source = LINUX / "usr/gen_init_cpio.c"
-	tool = BUILD / "gen_init_cpio"
-	if not tool.exists():
-		if not source.exists():
-			raise Failure(f"{relative(source)} is missing: run make tree")
-		scratch = tool.with_suffix(f".{os.getpid()}")
-		subprocess.run(["gcc", "-O2", "-o", scratch, source], check=True)
-		scratch.replace(tool)
-	return tool
-
-
-def busybox(architecture):
-	for path in map(Path, architecture.busybox):
-		if path.exists():
-			return path
-	raise Failure("busybox-static is missing for the guest: run scripts/setup "
-		      + architecture.setup)
-
-
-def pack(listing, files):
-	"""By way of links, for paths with blanks in them."""
-	with tempfile.TemporaryDirectory(dir=BUILD) as place:
-		for number, (name, path) in enumerate(files):
-			link = Path(place, str(number))
-			link.symlink_to(path.resolve())
-			listing = [*listing, f"file {name} {link} 0755 0 0"]
-		packed = subprocess.run([gen_init_cpio(), "-t", "0", "-"], text=False,
-					input="\n".join(listing).encode() + b"\n",
-					capture_output=True)
-	if packed.returncode:
-		raise Failure("the guest's files cannot be packed: "
-			      + packed.stderr.decode(errors="replace").strip())
-	return packed.stdout
-
-
-def initramfs(architecture, extra=()):
-	"""Pack guest-init, busybox and the extra files, once for each content."""
-	files = [("/init", ROOT / "scripts/guests/init"),
-		 ("/bin/busybox", busybox(architecture))]
-	folders = ["/dev", "/proc", "/sys", "/bin", "/tmp", "/extra"]
-	for path in map(Path, extra):
-		if not path.exists():
-			raise Failure(f"{path} is missing: it was to go into the guest")
-		for found in [path, *sorted(path.rglob("*"))]:
-			name = f"/extra/{found.relative_to(path.parent)}"
-			if found.is_dir():
-				folders.append(name)
-			else:
-				files.append((name, found))
-
-	applets = ("sh mount awk cat echo poweroff sleep ls grep dmesg taskset mkdir "
-		   # What the kernel's runner of selftests calls
-		   "basename cut dirname head ln modprobe realpath sed sort tr uniq wc")
-	listing = ["nod /dev/console 0600 0 0 c 5 1"]
-	listing += [f"dir {name} 0755 0 0" for name in folders]
-	listing += [f"slink /bin/{name} busybox 0777 0 0" for name in applets.split()]
-	digest = hashlib.sha256("\n".join(listing).encode())
-	for name, path in files:
-		digest.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}".encode())
-	image = BUILD / "initramfs" / f"{digest.hexdigest()[:16]}.cpio"
-	if not image.exists():
-		image.parent.mkdir(parents=True, exist_ok=True)
-		packed = pack(listing, files)
-		scratch = image.with_suffix(f".{os.getpid()}")
-		scratch.write_bytes(packed)
-		scratch.replace(image)
-	return image
-
+# ---- QEMU ----------------------------------------------------------------
 
 def machine(guest):
 	"""The CPUs and the memory of a guest, as arguments for QEMU."""
@@ -297,21 +215,12 @@ def qemu_command(kernel, guest, accel):
 
 	append += told(guest)
 	command += ["-kernel", str(kernel), "-initrd",
-		    str(initramfs(architecture, extras(guest))),
+		    str(initramfs.initramfs(architecture, extras(guest))),
 		    "-append", " ".join(append)]
 	return command + shlex.split(guest.qemu)
 
 
 # ---- running it ----------------------------------------------------------
-
-LIBC = ctypes.CDLL(None)
-PR_SET_PDEATHSIG = 1
-
-
-def die_with_parent():
-	"""Leaves no QEMU behind, however this process ends."""
-	LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
 
 running = set()
 running_lock = threading.Lock()
@@ -353,13 +262,13 @@ class Ending:
 	seconds: float
 
 
-def run_qemu(command, log, timeout, until=DONE, on_line=None):
+def run_qemu(command, log, timeout, until=console.DONE, on_line=None):
 	"""Run QEMU until it ends, says `until`, or the time is up."""
 	started = time.monotonic()
 	log.parent.mkdir(parents=True, exist_ok=True)
 	errors_path = log.with_name(log.name + ".qemu")
 	timed_out = True
-	with open(log, "wb") as console, open(errors_path, "wb") as errors:
+	with open(log, "wb") as kept, open(errors_path, "wb") as errors:
 		qemu = start_qemu(command, errors)
 		try:
 			unfinished = b""
@@ -372,8 +281,8 @@ def run_qemu(command, log, timeout, until=DONE, on_line=None):
 					timed_out = False
 					break
 				data = data.replace(b"\r", b"")
-				console.write(data)
-				console.flush()
+				kept.write(data)
+				kept.flush()
 				*complete, unfinished = (unfinished + data).split(b"\n")
 				if on_line:
 					for line in complete:
@@ -411,11 +320,11 @@ def boot(kernel, guest, log, on_line=None, accel=None):
 	if accel is None:
 		accel = "tcg" if guest.icount else accelerator(kernel)
 	try:
-		with packing_lock:
+		with initramfs.packing_lock:
 			command = qemu_command(kernel, guest, accel)
 		ending = run_qemu(command, log, guest.timeout, on_line=on_line)
 		lines = log.read_text(errors="replace").splitlines()
-		if accel == "tcg" and any_line(lines, STALE_BREAKPOINT):
+		if accel == "tcg" and console.any_line(lines, STALE_BREAKPOINT):
 			note("QEMU ran into a breakpoint that the kernel had taken out: "
 			     f"{relative(log)}; once more")
 			log.replace(log.with_name(f"{log.stem}-breakpoint{log.suffix}"))
@@ -423,7 +332,7 @@ def boot(kernel, guest, log, on_line=None, accel=None):
 			lines = log.read_text(errors="replace").splitlines()
 	except OSError as error:
 		raise Failure(explain(error)) from error
-	verdict, reason = judge(lines, ending, guest)
+	verdict, reason = console.judge(lines, ending, guest)
 	return Boot(verdict, reason, log, ending.seconds, lines, accel)
 
 
@@ -471,7 +380,7 @@ def accelerator(kernel):
 			log = BUILD / "log/kvm-trial.txt"
 			small = Guest(memory="1G", cpus=1, timeout=KVM_TRIAL_TIMEOUT)
 			trial = boot(kernel, small, log, accel="kvm")
-			answer = "usable" if any_line(trial.lines, REACHED_INIT) else "unusable"
+			answer = "usable" if console.any_line(trial.lines, console.REACHED_INIT) else "unusable"
 			# The kernel may be to blame: remember only what holds for others
 			if answer == "usable" or not trial.lines:
 				memory.write_text(f"{host} {answer}\n")
@@ -480,127 +389,3 @@ def accelerator(kernel):
 		note("KVM: /dev/kvm is there, but a trial guest did not reach init; "
 		     "using TCG (slower)")
 		return "tcg"
-
-
-# ---- judging it ----------------------------------------------------------
-
-def any_line(lines, text):
-	return any(text in line for line in lines)
-
-
-@functools.cache
-def console_patterns():
-	patterns = {"deny": [], "allow": [], "only": []}
-	for line in (ROOT / "scripts/guests/console-patterns").read_text().splitlines():
-		if line and not line.startswith("#"):
-			kind, _, pattern = line.partition(" ")
-			try:
-				patterns[kind].append(re.compile(pattern.strip()))
-			except (KeyError, re.error) as error:
-				raise Failure(f"scripts/guests/console-patterns: '{line}' is no line "
-					      f"of it: {error}") from None
-	return patterns
-
-
-def is_of_others(report):
-	"""A report of KCSAN in which none of the "only" patterns is found, the
-	stacks of interrupts left out: what they interrupt has no part in it."""
-	if "BUG: KCSAN:" not in report[0]:
-		return False
-	interrupt = False
-	for line in report:
-		if found := re.search(r" by (task|interrupt)\b", line):
-			interrupt = found[1] == "interrupt"
-		if not interrupt and any(only.search(line)
-					 for only in console_patterns()["only"]):
-			return False
-	return True
-
-
-def complaints(lines):
-	"""The first line of each thing on the console that should not be there."""
-	patterns = console_patterns()
-	found = []
-	for report in reports(lines):
-		if any(allow.search(line) for allow in patterns["allow"]
-		       for line in report) or is_of_others(report):
-			continue
-		denied = [line for line in report
-			  if any(deny.search(line) for deny in patterns["deny"])]
-		found += [strip_stamp(line) for line in denied[:1]]
-	return found
-
-
-def reports(lines):
-	"""Lines, those from a first to a last one of REPORTS being taken as one."""
-	report, end = [], None
-	for line in lines:
-		begins = next((last for first, last in REPORTS.items() if first in line),
-			      None)
-		if report and begins:
-			yield report
-			report = []
-		report.append(line)
-		end = begins or end
-		if not end or not begins and end in line:
-			yield report
-			report, end = [], None
-	if report:
-		yield report
-
-
-def strip_stamp(line):
-	return re.sub(r"^(<\d+>)?\[ *\d+\.\d+\](\[ *[TC]\d+\])? ", "", line).strip()
-
-
-def judge(lines, ending, guest):
-	"""The verdict on a boot, and why in one line."""
-	panics = [line for line in lines if "Kernel panic - not syncing" in line]
-	if panics:
-		return "panic", strip_stamp(panics[0])
-	if ending.timed_out:
-		last = strip_stamp(([line for line in lines if line.strip()]
-				    or ["(nothing on the console)"])[-1])
-		return "hang", f"no end within {guest.timeout:g} s, last line: {last}"
-	if not any_line(lines, DONE):
-		if not lines or ending.status:
-			return "qemu", explain_qemu(ending, guest)
-		return "stopped", ("ended before its init was done, last line: "
-				   + strip_stamp(lines[-1]))
-	found = complaints(lines)
-	if found:
-		more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-		return "warned", found[0] + more
-	return "ok", f"reached its end in {ending.seconds:.1f} s"
-
-
-def explain_qemu(ending, guest):
-	lines = ending.errors.splitlines()
-	# The lines after that one explain it
-	said = next((line for line in lines
-		     if line.startswith("qemu") and "warning:" not in line),
-		    lines[-1] if lines else "")
-	if re.search("cannot set up guest memory|Cannot allocate memory|"
-		     "phys-bits too low|Address space limit", ending.errors):
-		return (f"a guest of {guest.memory} is larger than this host can map; "
-			f"choose a smaller one (QEMU: {said})")
-	if ending.status and ending.status < 0:
-		name = signal.Signals(-ending.status).name
-		hint = ", the host may be out of memory" if name == "SIGKILL" else ""
-		return f"QEMU was ended by {name}{hint}"
-	if said:
-		return f"QEMU would not run it: {said}"
-	return "the guest stopped before its first console line"
-
-
-def zones(lines):
-	"""{(node, zone): {"managed": pages, ...}} as guest-init printed them."""
-	found = {}
-	pattern = re.compile(r"padata-mt: node (\d+) zone (\S+) (.*)")
-	for line in lines:
-		match = pattern.search(line)
-		if match:
-			words = match[3].split()
-			counts = dict(zip(words[::2], map(int, words[1::2])))
-			found[int(match[1]), match[2]] = counts
-	return found

@@ -20,7 +20,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import kernels
-from guests import guest, kselftest
+from guests import console, guest, initramfs, kselftest
 from host.failure import Failure
 from host.places import LINUX, ROOT, relative
 from host.script import prepare
@@ -108,7 +108,7 @@ def pattern():
 	"""What is a result. LAVA looks for it in a stream in which a dot matches line
 	ends, too, and a line may not have come as a whole."""
 	denied = "|".join(found.pattern.replace(".*", r"[^\r\n]*")
-			  for found in guest.console_patterns()["deny"])
+			  for found in console.console_patterns()["deny"])
 	return (STAMP + r"[# ]*"
 		r"(?P<result>not ok(?= \d)|ok (?=\d+ [^\r\n]* # SKIP)|ok(?= \d)"
 		rf"|(?=[^\r\n]*(?:{denied})))"
@@ -139,7 +139,7 @@ def job(name, strings, setup, arguments):
 			# come from the first line on
 			{"boot": boot | {"timeout": minutes(boot_time)}},
 			{"test": {"timeout": minutes(boot_time), "monitors": [{
-				"name": name, "start": START, "end": guest.DONE,
+				"name": name, "start": START, "end": console.DONE,
 				"pattern": pattern(), "fixupdict": OUTCOMES}]}},
 		],
 	}
@@ -214,7 +214,7 @@ def write_files(directory, name, kernel, setup):
 		kselftest.install()
 	place = Path(directory)
 	place.mkdir(parents=True, exist_ok=True)
-	packed = guest.initramfs(kernels.parse(kernel).architecture, guest.extras(setup))
+	packed = initramfs.initramfs(kernels.parse(kernel).architecture, guest.extras(setup))
 	for source, target in ((image, place / f"{name}-kernel"),
 			       (packed, place / f"{name}-initramfs.cpio")):
 		shutil.copyfile(source, target)

@@ -27,9 +27,14 @@ LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 
 
-def end_with_parent():
+def die_with_parent(number=signal.SIGKILL):
 	"""For preexec_fn: leaves no process behind, however this one ends."""
-	LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+	LIBC.prctl(PR_SET_PDEATHSIG, number)
+
+
+def end_with_parent():
+	"""For preexec_fn, too: of what has to tidy up."""
+	die_with_parent(signal.SIGTERM)
 	# Those that came meanwhile end it, too
 	for number in SIGNALS:
 		if signal.getsignal(number) != signal.SIG_IGN:
@@ -37,31 +42,37 @@ def end_with_parent():
 	signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
-def end(process):
+def end(process, patience=2):
 	"""Give a program the time to tidy up, such as git its locks. It may be root's."""
 	for number in (signal.SIGTERM, signal.SIGKILL):
 		with contextlib.suppress(PermissionError):
 			process.send_signal(number)
 		with contextlib.suppress(subprocess.TimeoutExpired):
-			process.wait(2)
+			process.wait(patience)
 			return
+
+
+@contextlib.contextmanager
+def running(*command, patience=2, **options):
+	"""A program, which is ended if this is left by an exception."""
+	process = None
+	try:
+		# Python would lose a process that it is about to start, or the signal
+		with signals_later():
+			process = subprocess.Popen(list(map(str, command)),
+						   preexec_fn=end_with_parent, **options)
+		yield process
+	except BaseException:
+		if process:
+			end(process, patience)
+		raise
 
 
 def call(*command, **options):
 	"""Run a script of ours, and return its status. An interrupted one gets the
 	time to tidy up."""
-	process = None
-	try:
-		# Python would lose a process that it is about to start, or the signal
-		with signals_later():
-			process = subprocess.Popen(command, preexec_fn=end_with_parent,
-						   **options)
+	with running(*command, patience=None, **options) as process:
 		return process.wait()
-	except BaseException:
-		if process:
-			process.terminate()
-			process.wait()
-		raise
 
 
 def run_program(*command, input=None, text=True, **options):
@@ -69,16 +80,8 @@ def run_program(*command, input=None, text=True, **options):
 	elsewhere. Text has its line ends and its odd bytes, too, as they were."""
 	options = {"stdin": subprocess.DEVNULL if input is None else subprocess.PIPE,
 		   "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-	process = None
-	try:
-		with signals_later():		# as in call()
-			process = subprocess.Popen(list(map(str, command)),
-						   preexec_fn=end_with_parent, **options)
+	with running(*command, **options) as process:
 		said = process.communicate(encode(input) if isinstance(input, str) else input)
-	except BaseException:
-		if process:
-			end(process)
-		raise
 	return subprocess.CompletedProcess(command, process.returncode, *(
 		decode(part) if text and part is not None else part for part in said))
 

@@ -22,7 +22,7 @@ import kernels
 from host.failure import Failure
 from host.git import git
 from host.places import BUILD, LINUX, PLAIN_PATH, ROOT, relative
-from host.programs import end_with_parent, side_by_side
+from host.programs import end_with_parent, run_program, side_by_side
 from host.reason import reason
 from host.script import prepare
 from host.terminal import duration, progress, say, working_on
@@ -254,25 +254,6 @@ def base_tree():
 	return git("rev-parse", "base^{tree}").stdout
 
 
-def configure(name, command, output, fragments, made_from, log):
-	"""Make the .config, unless it is there and made from the same: Kconfig
-	asks the compiler so much that most patches build faster than that."""
-	stamp_file = output / ".configured"
-	config = output / ".config"
-
-	def stamp():
-		return made_from + hashlib.sha256(config.read_bytes()).hexdigest() + "\n"
-
-	if config.exists() and stamp_file.exists() and stamp_file.read_text() == stamp():
-		return
-	run_make(name, command + ["tinyconfig"], log, what="Configuring")
-	# Not by the kernel's merge_config.sh, which takes no path with a blank
-	config.write_text(merged([config, *fragments]))
-	run_make(name, command + ["olddefconfig"], log, what="Configuring")
-	check_config(config, fragments)
-	stamp_file.write_text(stamp())
-
-
 @dataclasses.dataclass(frozen=True)
 class Plan:
 	"""All that follows from a kernel's name and from the tree."""
@@ -374,6 +355,29 @@ def objects_of(output, files):
 		for source in found[made] if Path(source).with_suffix(".o") == Path(made)}
 
 
+def objects_of_folder(folder, config):
+	"""The objects that a folder's Makefile names for a configuration, with the parts of
+	those that have parts."""
+	rules = f"""
+srctree := {SOURCE}
+src := $(srctree)/{folder}
+obj := {folder}
+BITS := 64
+include {config}
+include $(srctree)/scripts/Kbuild.include
+include $(src)/Makefile
+objects-here := $(obj-y) $(obj-m) $(lib-y)
+padata-mt-print:
+	$(info $(foreach o,$(objects-here),$(o) $($(o:.o=-y)) $($(o:.o=-m)) $($(o:.o=-objs))))
+"""
+	ended = run_program("make", "-s", "-f", "-", "padata-mt-print", input=rules,
+			    env=make_environment())
+	if ended.returncode:
+		raise Failure(f"could not read {folder}/Makefile: "
+			      + reason(ended.stderr.splitlines()))
+	return [word for word in ended.stdout.split() if word.endswith(".o")]
+
+
 def digests_of(output):
 	"""{object: checksum} of those linked, but for what has the kernel's name in it."""
 	named = {made_by(rule, output)
@@ -431,18 +435,58 @@ def working_in(output):
 		busy.discard(output)
 
 
+# What depends on the folder alone, and not on how a kernel is made
+OF_FOLDER = ("O=", "LOCALVERSION=")
+
+
+def made_alike(made_with, *but_for):
+	return [made_with["compiler"], [word for word in made_with["make"]
+					if not word.startswith((*OF_FOLDER, *but_for))]]
+
+
+def make_config(planned, target, made_from, log):
+	"""Have make write the .config, unless it is known what comes of it: Kconfig asks the
+	compiler so much that most patches build faster than that."""
+	config = planned.output / ".config"
+	name = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()
+	known = BUILD / "kernel-configs" / name
+	if known.exists():
+		shutil.copyfile(known, config)
+		return
+	run_make(planned.name, planned.command + [target], log, what="Configuring")
+	known.parent.mkdir(exist_ok=True)
+	scratch = known.with_suffix(f".{threading.get_ident()}")
+	shutil.copyfile(config, scratch)
+	scratch.rename(known)
+
+
+def configure(planned, log):
+	"""Make the .config, unless it is there and made from the same."""
+	stamp_file, config = planned.output / ".configured", planned.output / ".config"
+	made_from = [kconfig_of(planned.commit), *made_alike(planned.made_with, "W=")]
+
+	def stamp():
+		return json.dumps([*made_from, planned.made_with["config"], hashlib.sha256(
+			config.read_bytes()).hexdigest()])
+
+	if config.exists() and stamp_file.exists() and stamp_file.read_text() == stamp():
+		return
+	make_config(planned, "tinyconfig", made_from, log)
+	# Not by the kernel's merge_config.sh, which takes no path with a blank
+	config.write_text(merged([config, *planned.fragments]))
+	make_config(planned, "olddefconfig", [*made_from, planned.made_with["config"]], log)
+	check_config(config, planned.fragments)
+	stamp_file.write_text(stamp())
+
+
 def most_alike(planned):
 	"""The folder of a kernel whose configuration and compiler differ least from a
 	plan's, or None."""
-	def of_all_kernels(made_with):
-		return made_with["compiler"], [word for word in made_with["make"]
-					       if not word.startswith(("O=", "LOCALVERSION="))]
-
 	wanted = planned.made_with
 	found = []
 	for output in BUILD.glob("kernel/*"):
 		built = output not in busy and built_in(output)
-		if built and of_all_kernels(built["made_with"]) == of_all_kernels(wanted):
+		if built and made_alike(built["made_with"]) == made_alike(wanted):
 			# A sanitizer counts for more than any number of tests
 			found.append((kernels.parse(output.name).variant != planned.parsed.variant,
 				      len(set(built["made_with"]["config"])
@@ -505,8 +549,7 @@ def make_in_folder(planned, link):
 	with working_on(f"Building {planned.name}: checking out {commit[:12]}"):
 		move_source(commit)
 	with open(planned.log("build"), "w") as log:
-		configure(planned.name, planned.command, output, planned.fragments,
-			  json.dumps([kconfig_of(commit), planned.made_with]), log)
+		configure(planned, log)
 		if link:
 			run_make(planned.name, planned.command + checkers(planned, unfinished)
 				 + image_targets(planned), log, expected)

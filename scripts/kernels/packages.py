@@ -35,7 +35,6 @@ import kernels
 from host.failure import Failure
 from host.git import git
 from host.places import BUILD, PLAIN_PATH, relative
-from host.reason import reason
 from host.script import prepare
 from host.terminal import duration, plural, progress, say
 from kernels import kbuild
@@ -375,26 +374,8 @@ def configured(settings, sources):
 	directory knows."""
 	kept = []
 	for folder in sorted({str(Path(name).parent) for name in sources}):
-		rules = f"""
-srctree := {kbuild.SOURCE}
-src := $(srctree)/{folder}
-obj := {folder}
-BITS := 64
-include {settings.objects}/.config
-include $(srctree)/scripts/Kbuild.include
-include $(src)/Makefile
-objects-here := $(obj-y) $(obj-m) $(lib-y)
-padata-mt-print:
-	$(info $(foreach o,$(objects-here),$(o) $($(o:.o=-y)) $($(o:.o=-m)) $($(o:.o=-objs))))
-"""
-		asked = subprocess.run(["make", "-s", "-f", "-", "padata-mt-print"],
-				       input=rules, text=True, capture_output=True,
-				       env=kbuild.make_environment())
-		names = {f"{folder}/{word.removesuffix('.o')}.c"
-			 for word in asked.stdout.split() if word.endswith(".o")}
-		if asked.returncode:
-			raise Failure(f"could not read {folder}/Makefile: "
-				      + reason(asked.stderr.splitlines()))
+		made = kbuild.objects_of_folder(folder, settings.objects / ".config")
+		names = {f"{folder}/{name.removesuffix('.o')}.c" for name in made}
 		kept += [name for name in sources if name in names]
 	return kept
 

@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 import kernels
-from guests import guest
+from guests import console, guest
 from host.failure import Failure
 from host.places import BUILD, LINUX, ROOT, relative
 from host.programs import call
@@ -260,7 +260,7 @@ def boot(kernel, strings, name):
 
 
 def finished(log):
-	return log.exists() and guest.DONE in log.read_text(errors="replace")
+	return log.exists() and console.DONE in log.read_text(errors="replace")
 
 
 def prepare_folder(accel):
@@ -272,7 +272,8 @@ def prepare_folder(accel):
 	digest = hashlib.sha256(first_line(QEMU, "--version").encode())
 	digest.update(f"{accel} {cores()} {os.geteuid()}".encode())
 	for path in [*map(kernels.image, [*KERNELS, *run_time.KERNELS]),
-		     ROOT / "scripts/guests/guest.py", ROOT / "scripts/guests/init",
+		     *(ROOT / "scripts/guests" / name for name in (
+			     "guest.py", "initramfs.py", "console.py", "init")),
 		     ROOT / "scripts/measuring/run_time.py", ROOT / "scripts/measuring/job_guests.py",
 		     *sorted(job_guests.PLACE.iterdir())]:
 		digest.update(path.read_bytes())

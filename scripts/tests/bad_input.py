@@ -20,8 +20,10 @@ from unittest import mock
 
 import kernels
 from host import terminal
-from host.places import BUILD, LINUX, ROOT
+from host.git import tree_git
+from host.places import BUILD, ROOT
 from host.reason import reason
+from patchqueue.mails import sparse_clone
 from tests import refused, toy
 
 PLACE = BUILD / "test/bad-input"
@@ -210,27 +212,11 @@ def patch_that_does_not_apply():
 
 def scratch_copy(copy):
 	"""This checkout and its kernel tree, without their size."""
-	listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-z", "-c", "-o",
-				 "--exclude-standard"], text=True, check=True,
-				capture_output=True).stdout
-	for name in filter(None, listed.split("\0")):
-		if (ROOT / name).is_file():
-			(copy / name).parent.mkdir(parents=True, exist_ok=True)
-			shutil.copy2(ROOT / name, copy / name)
+	toy.copy_checkout(copy)
 	(copy / "build/base").mkdir(parents=True)
 	shutil.copy2(BUILD / "base/base.env", copy / "build/base/base.env")
-	patches = [path.read_text(errors="replace")
-		   for path in (copy / "patches").glob("*/*.patch")]
-	touched = {"/" + name for text in patches
-		   for name in re.findall(r"^diff --git a/(\S+) b/", text, re.MULTILINE)}
-	tree = copy / "build/linux"
-	git = ["git", "-C", tree]
-	subprocess.run(["git", "clone", "-q", "--shared", "--no-checkout", LINUX, tree],
-		       check=True)
-	subprocess.run([*git, "config", "core.sparseCheckout", "true"], check=True)
-	(tree / ".git/info").mkdir(exist_ok=True)
-	(tree / ".git/info/sparse-checkout").write_text("\n".join(sorted(touched)) + "\n")
-	subprocess.run([*git, "checkout", "-q", "-B", "series", "base"], check=True)
+	sparse_clone(copy / "build/linux", "base")
+	tree_git("checkout", "-q", "-B", "series", "base", at=copy / "build/linux")
 	return copy
 
 

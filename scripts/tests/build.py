@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """The kernels that other parts boot build without a warning."""
 
-import re
-import subprocess
 
 import kernels
 from host.places import BUILD, ROOT
@@ -24,7 +22,7 @@ PARTS_OF_PADATA = {
 NO_TESTS = "# CONFIG_KUNIT is not set\n"
 # What is not for multithreaded jobs
 SERIALIZED = "padata.o"
-MAKEFILES = ("kernel/Makefile", "lib/Makefile")
+FOLDERS = ("kernel", "lib")
 
 
 def check(report):
@@ -70,21 +68,10 @@ def compare(place, options, wanted):
 	if found != wanted:
 		problems.append(f"the configuration has {found}, and not {wanted}")
 
-	for makefile in MAKEFILES:
-		objects = [made for made in made_by(makefile, place / ".config")
+	for folder in FOLDERS:
+		objects = [made for made in kbuild.objects_of_folder(folder, place / ".config")
 			   if made.startswith("padata")]
 		others = [made for made in objects if made != SERIALIZED]
 		if bool(others) != ("PADATA_MT" in wanted):
-			problems.append(f"{makefile} makes {objects}")
+			problems.append(f"{folder}/Makefile makes {objects}")
 	return problems
-
-
-def made_by(makefile, config):
-	"""The objects that a Makefile of the kernel names for a configuration."""
-	text = (f"include {config}\nsrctree := {kbuild.SOURCE}\n"
-		f"include {kbuild.SOURCE / makefile}\n"
-		"$(info objects: $(obj-y))\n.DEFAULT_GOAL := nothing\nnothing: ;\n")
-	said = subprocess.run(["make", "-s", "-r", "-f", "-", "nothing"], input=text,
-			      text=True, capture_output=True, cwd=kbuild.SOURCE)
-	match = re.search(r"^objects: (.*)", said.stdout, re.MULTILINE)
-	return match[1].split() if match else []

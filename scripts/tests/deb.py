@@ -16,7 +16,7 @@ import subprocess
 import types
 from pathlib import Path
 
-from guests import guest
+from guests import console, guest
 from host.failure import Failure
 from host.places import BUILD, ROOT, relative
 from kernels import packages
@@ -190,7 +190,7 @@ def boot(release, image, modules):
 		  *(f"{done} {module.stem}" for module in modules
 		    for done in (" loaded", "unloaded"))]
 	problems = [f"no '{text}' in {relative(result.log)}" for text in wanted
-		    if not guest.any_line(result.lines, text)]
+		    if not console.any_line(result.lines, text)]
 	problems += torture.problems("padata_torture.ko", result, JOBS, hotplug=False)
 	if not boots.deferred_nodes(result.lines):
 		problems.append("no struct page was initialised late")

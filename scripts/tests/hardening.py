@@ -18,7 +18,7 @@ import sys
 import time
 from pathlib import Path
 
-from host.places import BUILD, ROOT
+from host.places import BUILD
 from host.terminal import progress
 from tests import bad_input, builds, toy
 
@@ -245,13 +245,7 @@ def blank_in_path():
 	shutil.rmtree(folder, ignore_errors=True)
 	given.mkdir(parents=True)
 	place.mkdir()
-	listed = subprocess.run(["git", "-c", "safe.directory=*", "-C", ROOT, "ls-files", "-z",
-				 "-c", "-o", "--exclude-standard"], text=True, check=True,
-				capture_output=True).stdout
-	for name in filter(None, listed.split("\0")):
-		if (ROOT / name).is_file():
-			(place / name).parent.mkdir(parents=True, exist_ok=True)
-			shutil.copy2(ROOT / name, place / name)
+	toy.copy_checkout(place)
 	(place / "build").symlink_to(BUILD)
 	(given / "hello").write_text("#!/bin/sh\necho hello from $(cat /extra/file)\n")
 	(given / "file").write_text("a file\n")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """KUnit and the torture test under KCSAN."""
 
-from guests import guest
+from guests import console
 from tests import builds, kunit, torture
 
 TIER = "long"
@@ -33,7 +33,7 @@ def race(*stacks):
 
 def check_console(report):
 	for name, (first, second, ours) in RACES.items():
-		found = guest.complaints(race(first, second))
+		found = console.complaints(race(first, second))
 		report.check(len(found) == ours,
 			     f"a data race {name} {'counts' if ours else 'is forgiven'}",
 			     found or ["it does not count"])

@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 import kernels
-from guests import guest, lava
+from guests import initramfs, lava
 from host.failure import Failure
 from host.places import BUILD, ROOT, relative
 from host.terminal import progress
@@ -186,7 +186,7 @@ def booting(report):
 	if not image.exists():
 		report.skip("a job boots", f"{relative(image)} is not built")
 		return
-	packed = guest.initramfs(kernels.ARCHITECTURES[""])
+	packed = initramfs.initramfs(kernels.ARCHITECTURES[""])
 	command = ["qemu-system-x86_64", "-machine", context["machine"],
 		   "-cpu", context["cpu"], "-m", context["memory"], "-nographic",
 		   "-monitor", "none", *context["extra_options"]]

@@ -13,7 +13,7 @@ import subprocess
 from email.header import decode_header, make_header
 
 from host.places import BUILD, ROOT
-from tests import bad_input, builds
+from tests import bad_input, builds, toy
 
 PLACE = BUILD / "test/mail"
 AUTHOR = "Än Author <author@example.org>"
@@ -117,13 +117,7 @@ def check(report):
 
 def first_version():
 	writer = Place("writer")
-	listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-z", "-c", "-o",
-				 "--exclude-standard", "scripts", ".gitignore"],
-				text=True, check=True, capture_output=True).stdout
-	for name in filter(None, listed.split("\0")):
-		if (ROOT / name).is_file():
-			(writer.root / name).parent.mkdir(parents=True, exist_ok=True)
-			shutil.copy2(ROOT / name, writer.root / name)
+	toy.copy_checkout(writer.root, "scripts", ".gitignore")
 	writer.run("git", "init", "-q", "-b", "main")
 
 	source = PLACE / "linux-source-6.12"

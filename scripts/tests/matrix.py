@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import kernels
-from guests import guest
+from guests import console, guest
 from host.failure import Failure
 from host.places import BUILD
 from host.terminal import progress
@@ -115,7 +115,7 @@ def check_console(kernel, scenario, lines):
 	# KASAN's shadow may take all of a zone, so that there is nothing left to do
 	if deferred < expected:
 		expected -= {node for node in expected - deferred
-			     if all_taken(node, guest.zones(lines))}
+			     if all_taken(node, console.zones(lines))}
 	if deferred != expected:
 		yield (f"struct pages were initialised late on {nodes(deferred)}, and "
 		       f"should have been on {nodes(expected)}")
@@ -162,7 +162,7 @@ def compare_pages(first, second):
 	"""The zones that differ, but for what the kernel images take; of two
 	pairs of a kernel and its boot."""
 	(baseline, old), (series, new) = first, second
-	before, after = guest.zones(old.lines), guest.zones(new.lines)
+	before, after = console.zones(old.lines), console.zones(new.lines)
 	if not before or before.keys() != after.keys():
 		return [f"{baseline} has {zone_names(before)}, {series} has {zone_names(after)}"]
 

@@ -9,7 +9,7 @@ import configparser
 import re
 from pathlib import Path
 
-from guests import guest, kselftest
+from guests import console, kselftest
 from host.failure import Failure
 from host.places import BUILD, relative
 from host.terminal import progress
@@ -84,7 +84,7 @@ def check_lab(report, name, result, found):
 
 
 def check_programs(report, name, settings, result):
-	lines = [guest.strip_stamp(line) for line in result.lines]
+	lines = [console.strip_stamp(line) for line in result.lines]
 	found = parse(name, lines)
 	for program in programs(settings):
 		cases = dict(found.get(f"selftests: padata: {program}", ()))

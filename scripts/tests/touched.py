@@ -6,21 +6,21 @@ import collections
 import fnmatch
 import re
 import shutil
-import subprocess
 
 from host.failure import Failure
-from host.places import BUILD, LINUX, ROOT
+from host.git import git as host_git
+from host.places import BUILD, ROOT
 from patchqueue.commits import export
 
 EXCEPTIONS = ROOT / "scripts/check-exceptions"
 
 
 def git(*arguments):
-	done = subprocess.run(["git", "-C", LINUX, *arguments], text=True,
-			      errors="replace", capture_output=True)
-	if done.returncode > 1 or done.stderr:
-		raise Failure(f"git {arguments[0]} in build/linux: {done.stderr.strip()}")
-	return done.stdout
+	"""What git says of the kernel tree; one that looks for something may find nothing."""
+	ended = host_git(*arguments)
+	if ended.returncode > 1 or ended.stderr:
+		raise Failure(f"git {arguments[0]} in build/linux: {ended.stderr.strip()}")
+	return ended.stdout
 
 
 def files(pattern, kinds="AM"):

@@ -9,6 +9,7 @@ import subprocess
 import tarfile
 
 from host.failure import Failure
+from host.git import tree_git
 from host.places import BUILD, ROOT
 
 PLACE = BUILD / "test/toy"
@@ -66,19 +67,24 @@ def commit(place, line, topic):
 	git(place, "commit", "-q", "-m", f"kernel: change line {line}", "-m", "Because.")
 
 
+def copy_checkout(place, *paths, without=()):
+	"""The files of this checkout, or those of some paths, whether git knows them or not;
+	without names with some endings."""
+	listed = tree_git("ls-files", "-z", "-c", "-o", "--exclude-standard", "--", *paths,
+			  at=ROOT)
+	for path in filter(None, listed.split("\0")):
+		if (ROOT / path).is_file() and not path.endswith(without):
+			(place / path).parent.mkdir(parents=True, exist_ok=True)
+			shutil.copy2(ROOT / path, place / path)
+
+
 def make(name="checkout"):
 	"""A new one with two topics of two patches, its tree made."""
 	place = PLACE / name
 	shutil.rmtree(place, ignore_errors=True)
 	place.mkdir(parents=True)
-	listed = subprocess.run(["git", "-c", "safe.directory=*", "-C", ROOT, "ls-files", "-z",
-				 "-c", "-o", "--exclude-standard", "scripts", "Makefile",
-				 "kernel/configs", "arch", ".gitignore"], text=True, check=True,
-				capture_output=True).stdout
-	for path in filter(None, listed.split("\0")):
-		if (ROOT / path).is_file() and not path.endswith((".c", ".h", ".S")):
-			(place / path).parent.mkdir(parents=True, exist_ok=True)
-			shutil.copy2(ROOT / path, place / path)
+	copy_checkout(place, "scripts", "Makefile", "kernel/configs", "arch", ".gitignore",
+		      without=(".c", ".h", ".S"))
 	with tarfile.open(BASE, "w:xz", preset=0) as tarball:
 		for path, text in SOURCES.items():
 			source = place / "build/linux" / path
