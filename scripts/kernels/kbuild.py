@@ -32,6 +32,8 @@ from patchqueue.commits import commit_of
 # live in one folder for each kernel, and only changed files get a new date.
 SOURCE = BUILD / "src"
 moving = threading.Lock()
+# One make at a time in a folder: objects alone may want their model made first
+making = collections.defaultdict(threading.Lock)
 # The processes of make that run now, and the folders that they are in
 makes = set()
 busy = set()
@@ -518,9 +520,10 @@ def begin_folder(planned):
 def compile_at(planned, link=True):
 	"""Make the image of a plan in its folder; or only the objects of what the
 	series touches."""
-	if not holds(planned, link):
-		with working_in(planned.output):
-			make_in_folder(planned, link)
+	with making[planned.output]:
+		if not holds(planned, link):
+			with working_in(planned.output):
+				make_in_folder(planned, link)
 
 
 def image_targets(planned):
