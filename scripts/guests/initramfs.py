@@ -10,6 +10,7 @@ from pathlib import Path
 
 from host.failure import Failure
 from host.places import BUILD, LINUX, ROOT, relative
+from host.programs import run_program
 
 packing_lock = threading.Lock()
 
@@ -42,9 +43,8 @@ def pack(listing, files):
 			link = Path(place, str(number))
 			link.symlink_to(path.resolve())
 			listing = [*listing, f"file {name} {link} 0755 0 0"]
-		packed = subprocess.run([gen_init_cpio(), "-t", "0", "-"], text=False,
-					input="\n".join(listing).encode() + b"\n",
-					capture_output=True)
+		packed = run_program(gen_init_cpio(), "-t", "0", "-", text=False,
+				     input="\n".join(listing).encode() + b"\n")
 	if packed.returncode:
 		raise Failure("the guest's files cannot be packed: "
 			      + packed.stderr.decode(errors="replace").strip())

@@ -101,8 +101,7 @@ def compiler(name):
 
 def version_of_compiler(name):
 	try:
-		said = subprocess.run([compiler(name), "--version"], text=True,
-				      capture_output=True)
+		said = run_program(compiler(name), "--version")
 	except OSError:
 		raise Failure(f"{compiler(name)} is missing: run scripts/setup "
 			      + " ".join(name.tasks)) from None
@@ -333,8 +332,8 @@ def readers(output, files):
 
 def rules_with(output, texts):
 	"""The .cmd files of a folder that have one of the texts in them."""
-	found = subprocess.run(["grep", "-rlF", "--include=.*.cmd", output,
-				*(f"-e{text}" for text in texts)], text=True, capture_output=True)
+	found = run_program("grep", "-rlF", "--include=.*.cmd", output,
+			    *(f"-e{text}" for text in texts))
 	return map(Path, found.stdout.splitlines())
 
 

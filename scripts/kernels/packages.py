@@ -35,6 +35,7 @@ import kernels
 from host.failure import Failure
 from host.git import git
 from host.places import BUILD, PLAIN_PATH, relative
+from host.programs import run_program
 from host.script import prepare
 from host.terminal import duration, plural, progress, say
 from kernels import kbuild
@@ -258,8 +259,7 @@ def need_space(final, settings):
 	"""Better now than after an hour."""
 	debug = final.get("CONFIG_DEBUG_INFO") == "y"
 	need = SPACE + final.modules() * (SPACE_MODULE_DEBUG if debug else SPACE_MODULE)
-	used = subprocess.run(["du", "-sm", settings.objects], text=True,
-			      capture_output=True).stdout.split()
+	used = run_program("du", "-sm", settings.objects).stdout.split()
 	need = round(max(need - int(used[0]), SPACE))
 	have = shutil.disk_usage(settings.place).free >> 20
 	if have < need:

@@ -24,7 +24,7 @@ import kernels
 from guests import console, guest
 from host.failure import Failure
 from host.places import BUILD, LINUX, ROOT, relative
-from host.programs import call
+from host.programs import call, run_program
 from host.reason import reason
 from host.script import Parser, prepare, take_lock
 from host.terminal import (duration, expect, expect_no_more, plural, progress,
@@ -528,9 +528,8 @@ def run_models(real_memory):
 	source, place = LINUX / "tools/testing/padata", BUILD / "scale"
 	program = place / "scale"
 	place.mkdir(exist_ok=True)
-	made = subprocess.run(["make", "-s", "-C", source, f"O={place}", program],
-			      text=True, capture_output=True, cwd=BUILD,
-			      env=kbuild.make_environment())
+	made = run_program("make", "-s", "-C", source, f"O={place}", program, cwd=BUILD,
+			   env=kbuild.make_environment())
 	if made.returncode:
 		said = made.stderr + made.stdout
 		(BUILD / "log/scale.log").write_text(said)

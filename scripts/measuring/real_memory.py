@@ -26,7 +26,7 @@ from pathlib import Path
 from host.failure import Failure
 from host.git import tree_git
 from host.places import BUILD, ROOT, relative
-from host.programs import call, end_with_parent
+from host.programs import call, end_with_parent, run_program
 from host.reason import reason
 from host.terminal import duration, progress
 from patchqueue.commits import commit_of, export
@@ -131,10 +131,8 @@ def export_tree(commit):
 def kernel_command(source):
 	"""How the kernel's build compiles a file of mm/, without the file."""
 	listed = PLACE / "compile_commands.json"
-	ended = subprocess.run(
-		["python3", source / "scripts/clang-tools/gen_compile_commands.py",
-		 "-d", OUTPUT, "-o", listed, OUTPUT / "mm"],
-		text=True, capture_output=True)
+	ended = run_program("python3", source / "scripts/clang-tools/gen_compile_commands.py",
+			    "-d", OUTPUT, "-o", listed, OUTPUT / "mm")
 	entries = json.loads(listed.read_text()) if ended.returncode == 0 else []
 	entries = [entry for entry in entries if entry["file"].endswith("/mm/mm_init.c")]
 	if len(entries) != 1:
@@ -148,8 +146,8 @@ def kernel_command(source):
 
 
 def compile_one(command, source, result, cwd=None):
-	ended = subprocess.run([*command, "-o", result, source], text=True, cwd=cwd,
-			       capture_output=True, env={**os.environ, "LC_ALL": "C"})
+	ended = run_program(*command, "-o", result, source, cwd=cwd,
+			    env={**os.environ, "LC_ALL": "C"})
 	if ended.returncode:
 		raise Failure(f"{Path(source).name} does not build for the bench: "
 			      + reason(ended.stderr.splitlines()))
@@ -159,8 +157,7 @@ def settle_jump_labels(built):
 	"""Branches on static keys become what they are while the keys have their
 	first value: the compiler leaves jumps, where the kernel has NOPs."""
 	objtool = OUTPUT / "tools/objtool/objtool"
-	ended = subprocess.run([objtool, "--hacks=jump_label", built], text=True,
-			       capture_output=True)
+	ended = run_program(objtool, "--hacks=jump_label", built)
 	if ended.returncode:
 		raise Failure(f"objtool --hacks=jump_label {relative(built)}: "
 			      + reason(ended.stderr.splitlines()))
@@ -229,7 +226,7 @@ def memory_size(wanted):
 	return size
 
 
-def run_program(program, size, rounds, threads, names):
+def run_bench(program, size, rounds, threads, names):
 	"""{"times": {name: {threads: [ns]}}, "instructions": {name: n}, ...}"""
 	found = {"times": {}, "instructions": {}, "checked": [], "kind": ""}
 	on_cpu = wanted = 0
@@ -289,7 +286,7 @@ def measure(rounds=DEFAULT_ROUNDS, memory=None, forms=False, fill=None):
 	program = build(fill)
 	names = VARIANTS + (FORMS if forms else [])
 	threads = thread_counts()
-	found = run_program(program, size, rounds, threads, names)
+	found = run_bench(program, size, rounds, threads, names)
 
 	pages = size // STRUCT_PAGE
 	samples = {name: {count: [ns / pages for ns in times]

@@ -6,10 +6,10 @@ Called by scripts/measure, scripts/busy and the tests.
 
 import re
 import statistics
-import subprocess
 
 from host.failure import Failure
 from host.places import BUILD, relative
+from host.programs import run_program
 from host.reason import reason
 from measuring import hand_out, job_guests
 
@@ -131,8 +131,7 @@ def hog_program():
 	program = BUILD / "jobs/contend"
 	source = job_guests.PLACE / "contend.c"
 	program.parent.mkdir(parents=True, exist_ok=True)
-	made = subprocess.run(["gcc", "-static", "-O2", "-Wall", "-Wextra", "-o", program,
-			       source], text=True, capture_output=True)
+	made = run_program("gcc", "-static", "-O2", "-Wall", "-Wextra", "-o", program, source)
 	if made.returncode:
 		raise Failure(f"{relative(source)} does not build: "
 			      + reason(made.stderr.splitlines()))

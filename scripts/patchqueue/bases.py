@@ -220,7 +220,7 @@ def judge(version, own, key):
 
 def key_of_results():
 	digest = hashlib.sha256(files.queue_hash().encode())
-	for path in (*sorted((ROOT / "bases").iterdir()), ROOT / "scripts/patchqueue/bases.py",
+	for path in (*sorted((ROOT / "bases").iterdir()),
 		     *sorted((ROOT / "scripts/patchqueue").glob("*.py"))):
 		digest.update(path.read_bytes())
 	return digest.hexdigest()

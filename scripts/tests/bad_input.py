@@ -22,6 +22,7 @@ import kernels
 from host import terminal
 from host.git import tree_git
 from host.places import BUILD, ROOT
+from host.programs import run_program
 from host.reason import reason
 from patchqueue.mails import sparse_clone
 from tests import refused, toy
@@ -271,8 +272,7 @@ def kvm_that_does_not_work():
 		"from guests import guest; guest.KVM_TRIAL_TIMEOUT = 3\n"
 		f"guest.BUILD = Path({str(case.place)!r})\n"
 		f"print(guest.accelerator({str(kernels.image(KERNEL))!r}))\n")
-	ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, text=True,
-			       env=case.environment, capture_output=True)
+	ended = run_program(sys.executable, "-c", program, cwd=ROOT, env=case.environment)
 	problems = []
 	if ended.stdout.strip() != "tcg":
 		problems.append(f"it chose '{ended.stdout.strip()}', not TCG")

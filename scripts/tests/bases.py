@@ -7,9 +7,12 @@ fails, or that lands elsewhere.
 
 import re
 import shutil
-import subprocess
 
-from host.places import BUILD, LINUX, ROOT
+from host.places import BUILD, ROOT
+from host.programs import run_program
+from patchqueue.base import read_base
+from patchqueue.commits import export
+from patchqueue.files import series_files
 from tests import bad_input, builds
 
 TIER = "long"
@@ -37,7 +40,7 @@ def check(report):
 		 rf"(?:.*\n)+.*void decoy\(void\)")):
 		files = files_of_base()
 		damage(files / victim, hunks)
-		ended = builds.script("scripts/patchqueue/bases.py", "--files", files)
+		ended = builds.script("scripts/bases", "--files", files)
 		output = "\n".join(ended.output)
 		report.check(re.search(wanted, output, re.MULTILINE)
 			     and ended.ok == (damage is lower), name,
@@ -49,8 +52,7 @@ def offline(report):
 	case = bad_input.Case("bases-offline", {
 		"apt-cache": 'echo "linux-source-6.12 | 6.12.999-1 | http://nowhere.invalid"',
 		"apt-get": bad_input.NO_NETWORK}, NO_INSTALL="1")
-	ended = subprocess.run([ROOT / "scripts/patchqueue/bases.py"], env=case.environment, text=True,
-			       stdin=subprocess.DEVNULL, capture_output=True, cwd=ROOT)
+	ended = run_program(ROOT / "scripts/bases", env=case.environment, cwd=ROOT)
 	report.check(re.search(r"^6\.12\.999-1: skipped: it cannot be downloaded: E: Unable",
 			       ended.stdout, re.MULTILINE)
 		     and re.search(r", 1 skipped ", ended.stdout),
@@ -58,11 +60,11 @@ def offline(report):
 
 
 def offered(report):
-	ended = builds.script("scripts/patchqueue/bases.py")
+	ended = builds.script("scripts/bases")
 	answers = re.findall(r"^(6\.12\.\S+): (.*)\n((?:  .*\n)*)",
 			     "\n".join(ended.output) + "\n", re.MULTILINE)
 	if not answers:
-		report.fail("scripts/patchqueue/bases.py", ended.details())
+		report.fail("scripts/bases", ended.details())
 	for version, answer, details in answers:
 		known = re.search(r"^  known: (.*)", details, re.MULTILINE)
 		if answer.startswith("applies"):
@@ -75,23 +77,10 @@ def offered(report):
 			report.skip(f"{version}: {answer}", f"known: {known[1]}")
 		else:
 			report.fail(f"{version}: {answer}", [details])
-	own = [answer for version, answer, _ in answers
-	       if version == own_version() and answer == "applies exactly"]
-	report.check(own or not same_base(),
+	base = read_base()
+	exactly = [version for version, answer, _ in answers if answer == "applies exactly"]
+	report.check((base.package or base.version) in exactly or not base.is_of_queue(),
 		     "it applies exactly to the base that it was written on")
-
-
-def own_version():
-	"""What scripts/bases calls the base in build/linux."""
-	stamp = dict(line.split("=", 1) for line in
-		     (BUILD / "base/base.env").read_text().splitlines() if "=" in line)
-	return stamp["BASE_PACKAGE"].strip("'") or stamp["BASE_VERSION"]
-
-
-def same_base():
-	tree = subprocess.run(["git", "-C", LINUX, "rev-parse", "base^{tree}"], text=True,
-			      capture_output=True, check=True).stdout.strip()
-	return f"# Base-tree: {tree}\n" in (ROOT / "series").read_text()
 
 
 def first_with_functions():
@@ -116,16 +105,7 @@ def files_of_base():
 	files = PLACE / "files"
 	shutil.rmtree(files, ignore_errors=True)
 	files.mkdir()
-	names = {".gitattributes"}
-	for path in (ROOT / "patches").glob("*/*.patch"):
-		names |= set(re.findall(r"^diff --git a/(\S+) b/",
-					path.read_text(errors="replace"), re.MULTILINE))
-	there = subprocess.run(["git", "-C", LINUX, "ls-tree", "-r", "--name-only", "base",
-				"--", *sorted(names)], text=True, capture_output=True,
-			       check=True).stdout.split()
-	archive = subprocess.run(["git", "-C", LINUX, "archive", "base", "--", *there],
-				 capture_output=True, check=True).stdout
-	subprocess.run(["tar", "-x", "-C", files], input=archive, check=True)
+	export("base", [".gitattributes", *series_files()], files)
 	return files
 
 

@@ -6,10 +6,9 @@ The semantic patches of the kernel (coccicheck), in report mode.
 
 import re
 import shutil
-import subprocess
 
 from host.places import LINUX
-from host.programs import side_by_side
+from host.programs import run_program, side_by_side
 from host.terminal import progress
 from tests import touched
 
@@ -29,13 +28,10 @@ def options_of(semantic_patch):
 def run(semantic_patch, place):
 	"""Its reports for all files in `place`, and what kept it from running."""
 	# With --dir, a file without the words that it looks for is not even parsed
-	done = subprocess.run(
-		["spatch", "-D", "report", "--very-quiet", "--no-show-diff", "--timeout",
-		 LIMIT, "--cocci-file", semantic_patch, *options_of(semantic_patch),
-		 "-I", LINUX / "arch/x86/include", "-I", LINUX / "include",
-		 "--dir", place],
-		text=True, errors="replace", capture_output=True,
-		stdin=subprocess.DEVNULL, cwd=place)
+	done = run_program("spatch", "-D", "report", "--very-quiet", "--no-show-diff",
+			   "--timeout", LIMIT, "--cocci-file", semantic_patch,
+			   *options_of(semantic_patch), "-I", LINUX / "arch/x86/include",
+			   "-I", LINUX / "include", "--dir", place, cwd=place)
 	reports = [line.replace(f"{place}/", "") for line in done.stdout.splitlines()
 		   if re.match(r"\S+:\d+", line)]
 	said = (done.stderr + done.stdout).splitlines()

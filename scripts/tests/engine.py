@@ -5,6 +5,7 @@ import shutil
 import subprocess
 
 from host.places import BUILD, LINUX
+from host.programs import run_program
 from tests.ktap import Reader
 
 TESTS = "tools/testing/padata"
@@ -16,8 +17,8 @@ SOURCES = (TESTS, "tools/testing/shared", "tools/include", "tools/scripts",
 
 def check(report):
 	git = ["git", "-C", LINUX]
-	listed = subprocess.run([*git, "ls-tree", "-r", "--name-only", "HEAD",
-				 f"{TESTS}/Makefile"], capture_output=True, text=True)
+	listed = run_program(*git, "ls-tree", "-r", "--name-only", "HEAD",
+			     f"{TESTS}/Makefile")
 	if not listed.stdout.strip():
 		report.skip("user-space tests", f"this tree has no {TESTS}")
 		return

@@ -18,6 +18,7 @@ import subprocess
 from pathlib import Path
 
 from host.places import BUILD, LINUX, ROOT
+from host.programs import run_program
 
 MODULE = ROOT / "Documentation/client/padata_client.c"
 LANGUAGES = ("sh", "console", "text", "c")
@@ -168,8 +169,7 @@ def missing_files(guide):
 
 def bad_commands(block):
 	"""What is wrong with commands, as far as it can be told without them."""
-	syntax = subprocess.run(["bash", "-n"], input=block.commands, text=True,
-				capture_output=True)
+	syntax = run_program("bash", "-n", input=block.commands)
 	if syntax.returncode:
 		return syntax.stderr.splitlines()[:1]
 	if not block.commands.strip():
@@ -197,8 +197,7 @@ def simple_commands(text):
 
 
 def bad_make(words):
-	told = subprocess.run(["make", "-s", "help"], cwd=ROOT, text=True,
-			      capture_output=True).stdout
+	told = run_program("make", "-s", "help", cwd=ROOT).stdout
 	problems = []
 	for word in words:
 		if re.match(r"[-<>0-9]", word):
@@ -240,8 +239,7 @@ def parts_untold():
 	for line in (ROOT / "Documentation/series.md").read_text().splitlines():
 		if line.startswith("| `"):
 			told |= set(re.findall(r"`([\w-]+)`", line.split("|")[1]))
-	listed = subprocess.run([ROOT / "scripts/test", "--help"], text=True,
-				capture_output=True).stdout
+	listed = run_program(ROOT / "scripts/test", "--help").stdout
 	parts = set(re.findall(r"^ [ *-]([\w-]+) +\S", listed, re.M))
 	return ([f"it does not tell of {part}" for part in sorted(parts - told)]
 		+ [f"there is no part {part}" for part in sorted(told - parts)])
@@ -275,8 +273,7 @@ def module_style():
 	for command in (["scripts/checkpatch.pl", "--no-tree", "--strict", "--terse",
 			 "--no-summary", "-f", copy],
 			["scripts/kernel-doc", "-none", "-Wall", "-Werror", copy]):
-		ended = subprocess.run(["perl", *command], cwd=LINUX, text=True,
-				       capture_output=True)
+		ended = run_program("perl", *command, cwd=LINUX)
 		if ended.returncode:
 			found += (ended.stdout + ended.stderr).splitlines()[:10]
 	return found

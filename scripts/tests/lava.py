@@ -10,13 +10,13 @@ the pattern with pexpect.
 
 import re
 import shlex
-import subprocess
 import sys
 
 import kernels
 from guests import initramfs, lava
 from host.failure import Failure
 from host.places import BUILD, ROOT, relative
+from host.programs import run_program
 from host.terminal import progress
 
 URLS = ("--kernel", "https://lab.example/bzImage", "--initramfs",
@@ -92,8 +92,8 @@ def check(report):
 
 def refusals(report):
 	for what, (arguments, says) in REFUSED.items():
-		ended = subprocess.run([sys.executable, ROOT / "scripts/lava", *arguments],
-				       text=True, capture_output=True, cwd=ROOT)
+		ended = run_program(sys.executable, ROOT / "scripts/lava", *arguments,
+				    cwd=ROOT)
 		lines = ended.stderr.splitlines()
 		report.check(ended.returncode and len(lines) == 1 and not ended.stdout
 			     and re.match(f"lava: .*{says}", lines[0]),
