@@ -125,7 +125,7 @@ def explain_qemu(ending, guest):
 
 
 def zones(lines):
-	"""{(node, zone): {"managed": pages, ...}} as guest-init printed them."""
+	"""{(node, zone): {"managed": pages, ...}} as guests/init printed them."""
 	found = {}
 	pattern = re.compile(r"padata-mt: node (\d+) zone (\S+) (.*)")
 	for line in lines:

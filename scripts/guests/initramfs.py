@@ -52,7 +52,7 @@ def pack(listing, files):
 
 
 def initramfs(architecture, extra=()):
-	"""Pack guest-init, busybox and the extra files, once for each content."""
+	"""Pack guests/init, busybox and the extra files, once for each content."""
 	files = [("/init", ROOT / "scripts/guests/init"),
 		 ("/bin/busybox", busybox(architecture))]
 	folders = ["/dev", "/proc", "/sys", "/bin", "/tmp", "/extra"]

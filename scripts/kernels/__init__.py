@@ -10,7 +10,7 @@ import dataclasses
 import re
 
 from host.failure import Failure
-from host.places import BUILD, ROOT, relative
+from host.places import BUILD, relative
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,9 +81,9 @@ TOOLCHAINS = {
 	"-clang": Toolchain(program="clang", make=("LLVM=1",), setup="clang"),
 }
 
-# Each is the fragment of its name, if there is one, laid over
-# kernel/configs/padata_mt.config
+# Each is the fragment of its name, laid over kernel/configs/padata_mt.config
 VARIANTS = ("-debug", "-off", "-up", "-kcsan", "-check", "-bench", "-rt", "-strict")
+WITHOUT_FRAGMENT = ("", "-strict")
 # Compiled with W=1, and looked at by sparse
 STRICT = ("-off", "-strict")
 # Kernels with these need a guest to suit them
@@ -124,7 +124,8 @@ class Name:
 		"""Files below the top folder, the last one winning."""
 		paths = ["kernel/configs/padata_mt.config", self.architecture.fragment]
 		laid_over = f"kernel/configs/padata_mt_{self.variant[1:]}.config"
-		if (ROOT / laid_over).exists() and laid_over not in [path for _, path, _ in OPTIONAL]:
+		if self.variant not in WITHOUT_FRAGMENT and (
+				laid_over not in [path for _, path, _ in OPTIONAL]):
 			paths.append(laid_over)
 		return paths
 
@@ -153,6 +154,11 @@ class Name:
 	@property
 	def strict(self):
 		return self.variant in STRICT and not self.compiler
+
+	@property
+	def warns(self):
+		"""Whether the base gives warnings, too, when it is built like this."""
+		return self.strict or bool(self.compiler)
 
 	@property
 	def linked(self):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Configures and compiles kernels, for scripts/build and scripts/strict."""
+"""Configures and compiles kernels."""
 
 import collections
 import contextlib
@@ -290,8 +290,22 @@ class Plan:
 
 	@property
 	def stamp(self):
+		"""All that decides what comes of it, and is kept with it."""
 		tree = git("rev-parse", f"{self.commit}^{{tree}}").stdout.strip()
-		return json.dumps({"tree": tree, **self.made_with}, indent=1) + "\n"
+		return {"tree": tree, **self.made_with}
+
+	def stamp_file(self, link):
+		return self.place / (".stamp" if link else ".compiled")
+
+	@property
+	def single(self):
+		"""Whether it is one of many patches, which share a folder."""
+		return "/" in self.parsed.what
+
+	@property
+	def is_base(self):
+		"""Whether it is a topic's cover letter, which stands for what was before."""
+		return self.parsed.what.endswith("/0000")
 
 	def log(self, what):
 		path = BUILD / f"log/{what}-{self.name.replace('/', '-')}.log"
@@ -309,9 +323,8 @@ def plan(name):
 
 	# The kernels of single patches differ little: they share one folder, so
 	# that each takes seconds, and only the image is kept
-	single = "/" in parsed.what
-	folder = (f"patch{parsed.suffix}{parsed.compiler}{parsed.variant}" if single
-		  else name)
+	folder = (f"patch{parsed.suffix}{parsed.compiler}{parsed.variant}"
+		  if "/" in parsed.what else name)
 	output = BUILD / "kernel" / folder
 	return Plan(name, parsed, commit, fragments, output,
 		    make_command(output, parsed))
@@ -394,13 +407,18 @@ def changed_files(old, new):
 		in (line.split("\t") for line in lines.splitlines())}
 
 
+def read_json(path):
+	"""What is in a file; None when it is not there, or not whole."""
+	try:
+		return json.loads(path.read_text())
+	except (OSError, ValueError):
+		return None
+
+
 def built_in(output):
 	"""What a folder holds, when it was made to the end: of which commit, how, and
 	whether linked."""
-	try:
-		return json.loads((output / ".built").read_text())
-	except (OSError, ValueError):
-		return None
+	return read_json(output / ".built")
 
 
 def holds(planned, link):
@@ -535,13 +553,15 @@ def touched_objects(planned):
 	"""As a kernel that is built as a whole has them, which knows what has gone into
 	each."""
 	model = plan(planned.parsed.linked)
-	if model != planned:
-		compile_at(model)
+	compile_at(model)
 	return list(objects_of(model.output, changed_files("base", "HEAD")))
 
 
 def make_in_folder(planned, link):
 	output, commit = planned.output, planned.commit
+	if link and planned.is_base and planned.parsed.warns:
+		# Only what is compiled gives its warnings, and those of all are wanted
+		shutil.rmtree(output, ignore_errors=True)
 	unfinished = not built_in(output)
 	(output / ".built").unlink(missing_ok=True)
 	if not (output / ".config").exists():
@@ -550,62 +570,56 @@ def make_in_folder(planned, link):
 	expected = 0 if (output / "vmlinux.o").exists() else WHOLE_BUILD
 	with working_on(f"Building {planned.name}: checking out {commit[:12]}"):
 		move_source(commit)
+	sparse = ["C=1"] * planned.parsed.strict
 	with open(planned.log("build"), "w") as log:
 		configure(planned, log)
-		if link:
-			run_make(planned.name, planned.command + checkers(planned, unfinished)
-				 + image_targets(planned), log, expected)
-		if not link or planned.parsed.strict and (unfinished or stands_for_base(planned)):
-			make_touched_objects(planned, unfinished, log)
+		targets = image_targets(planned) if link else touched_objects(planned)
+		if link and unfinished and sparse:
+			# Sparse is for what the series touches: for all it takes long
+			run_make(planned.name, planned.command + targets, log, expected)
+		if planned.single:
+			remove_objects(planned, unfinished)
+		if targets:
+			run_make(planned.name, planned.command + sparse + targets, log, expected)
 	(output / ".built").write_text(json.dumps(
 		{"commit": commit, "made_with": planned.made_with, "linked": link}))
 
 
-def make_touched_objects(planned, unfinished, log):
-	objects = touched_objects(planned)
-	if unfinished or stands_for_base(planned):
-		# Those that are there gave their warnings when they were made
-		log.seek(0)
-		log.truncate()
-		for made in objects:
+def remove_objects(planned, unfinished):
+	"""Those that a patch changes, so that they give their warnings whatever was in the
+	folder before; all that the series touches, if it is not known what gave them."""
+	since = "base" if unfinished or planned.is_base else f"{planned.commit}^"
+	until = "HEAD" if unfinished or planned.is_base else planned.commit
+	for made in readers(planned.output, changed_files(since, until)):
+		if made.endswith(".o"):
 			(planned.output / made).unlink(missing_ok=True)
-	if objects:
-		run_make(planned.name, planned.command + checkers(planned) + objects, log)
-
-
-def checkers(planned, whole=False):
-	"""What is looked at beside compiling it: of a whole kernel that takes long, and only
-	what a patch changes is of interest."""
-	if not planned.parsed.strict:
-		return []
-	return ["KERNELDOC=true"] if whole else ["C=1"]
-
-
-def stands_for_base(planned):
-	"""Whether it is built for the warnings that were there before a patch."""
-	return planned.parsed.what.endswith("/0000")
 
 
 def build(name, link=True):
 	"""Build one kernel. Returns False when it was built already."""
 	planned = plan(name)
-	stamp_file = planned.place / (".stamp" if link else ".compiled")
-	stamp = planned.stamp
-	if ((planned.image.exists() or not link) and stamp_file.exists()
-	    and stamp_file.read_text() == stamp):
+	if (planned.image.exists() or not link) and is_built(planned, link):
 		return False
 
 	started = time.monotonic()
+	stamp_file = planned.stamp_file(link)
 	stamp_file.unlink(missing_ok=True)
-	planned.log("build").write_text("")
+	log = planned.log("build")
+	log.write_text("")
 	planned.place.mkdir(parents=True, exist_ok=True)
 	compile_at(planned, link)
 	if link and planned.output != planned.place:
 		planned.image.parent.mkdir(parents=True, exist_ok=True)
 		shutil.copy(planned.made, planned.image)
-	stamp_file.write_text(stamp)
+	stamp_file.write_text(json.dumps(planned.stamp | {"warnings": warnings_in(log)},
+					 indent=1) + "\n")
 	say(f"{'Built' if link else 'Compiled'} {name} in {duration(time.monotonic() - started)}")
 	return True
+
+
+def is_built(planned, link):
+	known = read_json(planned.stamp_file(link))
+	return known is not None and known | {"warnings": 0} == planned.stamp | {"warnings": 0}
 
 
 def side_by_side_at_commits(function, names):
@@ -627,12 +641,20 @@ def anywhere(warning):
 	return re.sub(r":\d+(:\d+)?:", ":", warning, count=1)
 
 
-def warnings(name):
-	"""Those of the last build of a kernel, as they were printed."""
-	log = plan(name).log("build")
-	lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+def warnings_in(log):
+	lines = log.read_text(errors="replace").splitlines()
 	return sorted({line.strip().replace(f"{SOURCE}/", "").replace("../../src/", "")
 		       for line in lines if re.search(r"\b(warning|error):", line)})
+
+
+def warnings(name):
+	"""Those of a kernel that has been built, as they were printed."""
+	planned = plan(name)
+	known = [read_json(planned.stamp_file(link)) for link in (True, False)
+		 if is_built(planned, link)]
+	if not known:
+		raise Failure(f"{name} is not built: run scripts/build {name}")
+	return [warning for stamp in known for warning in stamp.get("warnings", ())]
 
 
 def new_warnings(name, base):
@@ -645,21 +667,7 @@ def new_warnings(name, base):
 			forgiven[anywhere(warning)] -= 1
 		else:
 			found.append(warning)
-	return [warning for warning in found if not of_base(warning, name)]
-
-
-def of_base(warning, name):
-	"""Whether it is of a file that is compiled as in the base. Only the first build in a
-	folder has all warnings of these."""
-	file = re.match(r"([\w/.-]+\.[chS]):", warning)
-	return file and file[1] not in touched_sources(plan(plan(name).parsed.linked).output)
-
-
-@functools.cache
-def touched_sources(output):
-	"""What the series changes, and what is compiled with it."""
-	changed = changed_files("base", "HEAD")
-	return {*changed, *objects_of(output, changed).values()}
+	return found
 
 
 @contextlib.contextmanager

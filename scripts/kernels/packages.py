@@ -39,6 +39,7 @@ from host.programs import run_program
 from host.script import prepare
 from host.terminal import duration, plural, progress, say
 from kernels import kbuild
+from patchqueue.commits import commit_of
 
 SETTINGS = ("CONFIG", "WHAT", "DEBUG_INFO", "JOBS", "TO", "TOUCHED")
 
@@ -356,7 +357,7 @@ def package(settings, commit, final, command, log):
 def touched_sources(commit):
 	"""C files of the kernel itself that the series touches."""
 	names = git("diff", "--name-only", "--diff-filter=d", "--no-renames",
-		    kbuild.commit_of("stock"), kbuild.commit_of("series")).stdout.split()
+		    commit_of("stock"), commit_of("series")).stdout.split()
 	there = set(git("ls-tree", "-r", "--name-only", commit).stdout.split())
 	return [name for name in names if name in there and name.endswith(".c")
 		and not name.startswith(("tools/", "scripts/", "Documentation/"))]
@@ -404,7 +405,7 @@ def compile_touched(settings, commit, command, log):
 # ---- all of it ---------------------------------------------------------------
 
 def build_it(settings, config):
-	commit = kbuild.commit_of(settings.what)
+	commit = commit_of(settings.what)
 	settings.place.mkdir(parents=True, exist_ok=True)
 	log_file = BUILD / f"log/deb-{settings.objects.name}.log"
 	log_file.parent.mkdir(exist_ok=True)

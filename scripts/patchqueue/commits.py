@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The commits in a kernel tree that stand for the queue; see the package for their shape.
 
-git() and tree_git(), with which all of it is asked and made, are in common.py: the one
+git() and tree_git(), with which all of it is asked and made, are in host/git.py: the one
 gives what subprocess.run() gives, the other only the output, and never fails in silence.
 """
 
@@ -73,12 +73,6 @@ def list_commits(tree=None):
 def topics(tree=None):
 	"""Their names, in order."""
 	return [commit.topic for commit in list_commits(tree) if not commit.number]
-
-
-def commits_of(topic, tree=None):
-	"""Those of a topic: the first is its cover letter, which has the same tree as the
-	last commit before the topic."""
-	return [commit for commit in list_commits(tree) if commit.topic == topic]
 
 
 def commit_of(name):

@@ -2,7 +2,7 @@
 """Boots guests in the background, as many at a time as the host has CPUs.
 
 The threads are daemons: when this process ends, by Ctrl-C too, they end with
-it, and their guests with them (see guest.die_with_parent).
+it, and their guests with them (see host.programs.die_with_parent).
 """
 
 import os
@@ -14,7 +14,7 @@ from concurrent.futures import Future
 import kernels
 from guests import guest
 from host.failure import Failure
-from host.places import BUILD
+from host.places import BUILD, relative
 
 waiting = queue.SimpleQueue()
 workers = []
@@ -61,7 +61,7 @@ def deferred_nodes(lines):
 def describe(kernel, result):
 	"""A boot that went wrong, for a person."""
 	lines = [f"{kernel}: {result.verdict}: {result.reason}",
-		 f"  log: {guest.relative(result.log)}"]
+		 f"  log: {relative(result.log)}"]
 	if result.verdict in ("panic", "hang", "stopped"):
 		lines += [f"  | {line}" for line in result.last_lines(8)]
 	return lines

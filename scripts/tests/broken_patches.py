@@ -7,32 +7,50 @@ it mends that: so no look at the whole would find it.
 
 import os
 import re
-import subprocess
+import shutil
 import sys
 
 from host.git import tree_git
 from host.places import BUILD, ROOT
+from host.programs import run_program
 from patchqueue.commits import BASE_IDENTITY, COMMITTER
 
 TIER = "long"
 
 PLACE = BUILD / "test/broken-patches"
 FILE = "mm/mm_init.c"
-AT_BOOT = "static int __init toy(void)\n{\n%s\treturn 0;\n}\nlate_initcall(toy);\n"
-NOWHERE = "void toy_nowhere(void);\n"
-# (what a patch breaks, what it appends to the file, what is said of it)
+AT_BOOT = "static int __init toy(void)\n{\n\t%s\treturn 0;\n}\nlate_initcall(toy);\n"
+NOWHERE = "void toy_nowhere(void);\n" + AT_BOOT % "toy_nowhere();\n"
+PANIC = AT_BOOT % 'panic("toy");\n'
+UNUSED = "static const int toy = 1;\n"
+ADDRESS_SPACES = """void toy(void);
+void toy(void)
+{
+	int __user *toy = (void *)&toy;
+
+	(void)toy;
+}
+"""
+# gcc names the header of the macro, which no patch changes
+FORMAT = AT_BOOT % 'pr_info("%d\\n", 1L);\n'
+ON, OFF, CLANG = "defined(CONFIG_PADATA)", "!defined(CONFIG_PADATA)", "defined(__clang__)"
+# (what a patch breaks, under which condition, what it appends, what is said of it)
 BREAKS = (
-	("the build", "int toy(void)\n{\n\treturn missing;\n}\n", "undeclared"),
-	("the link", NOWHERE + AT_BOOT % "\ttoy_nowhere();\n", "undefined reference"),
-	("the link with options off", "#ifndef CONFIG_PADATA\n" + NOWHERE
-	 + AT_BOOT % "\ttoy_nowhere();\n" + "#endif\n", "undefined reference"),
-	("the boot", AT_BOOT % '\tpanic("toy");\n', "panic: .* toy"),
-	("what W=1 warns of", "static const int toy = 1;\n", "unused-const-variable"),
-	("what sparse warns of", "void toy(void);\nvoid toy(void)\n{\n"
-	 "\tint __user *toy = (void *)&toy;\n\n\t(void)toy;\n}\n", "address space"),
-	("the build with Clang", "#ifdef __clang__\n#error toy\n#endif\n", "error: toy"),
-	("the build with Clang, options off", "#if defined(__clang__) && "
-	 "!defined(CONFIG_PADATA)\n#error toy\n#endif\n", "error: toy"),
+	("the build", ON, "int toy = missing;\n", "undeclared"),
+	("the build with options off", OFF, "int toy = missing;\n", "undeclared"),
+	("the link", ON, NOWHERE, "undefined reference"),
+	("the link with options off", OFF, NOWHERE, "undefined reference"),
+	("the boot", ON, PANIC, "panic: .* toy"),
+	("the boot with options off", OFF, PANIC, "panic: .* toy"),
+	("a format", ON, FORMAT, r"gcc, options on: .*\bformat"),
+	("what W=1 warns of", ON, UNUSED, "unused-const-variable"),
+	("what W=1 warns of with options off", OFF, UNUSED, "unused-const-variable"),
+	("what sparse warns of", ON, ADDRESS_SPACES, "address space"),
+	("what sparse warns of with options off", OFF, ADDRESS_SPACES, "address space"),
+	("the build with Clang", f"{ON} && {CLANG}", "#error toy\n", "error: toy"),
+	("the build with Clang, options off", f"{OFF} && {CLANG}", "#error toy\n",
+	 "error: toy"),
+	("what Clang warns of", f"{ON} && {CLANG}", "#warning toy\n", "warning: toy"),
 )
 CHECK = """
 from patchqueue.commits import list_commits
@@ -61,8 +79,8 @@ def tree_with(text):
 def make_queue():
 	"""The last of its commits, which are on no branch."""
 	head = commit("base", tree_git("rev-parse", "base^{tree}"), "A toy\n\nTopic: toy")
-	for about, text, _ in BREAKS:
-		head = commit(head, tree_with(text), f"Break {about}")
+	for about, condition, text, _ in BREAKS:
+		head = commit(head, tree_with(f"#if {condition}\n{text}#endif"), f"Break {about}")
 		head = commit(head, tree_with("/* mended */"), f"Mend {about}")
 	return head
 
@@ -80,22 +98,25 @@ def outcomes(said):
 
 
 def check(report):
-	PLACE.mkdir(parents=True, exist_ok=True)
 	tree = PLACE / "tree"
+	shutil.rmtree(PLACE, ignore_errors=True)	# with what a killed run has left
+	PLACE.mkdir(parents=True)
 	tree_git("worktree", "prune")
-	tree_git("worktree", "add", "--force", "--no-checkout", "--detach", tree, make_queue())
+	tree_git("worktree", "add", "--no-checkout", "--detach", tree, make_queue())
 	try:
 		# The one file that guests need of it
 		tree_git("checkout", "HEAD", "--", "usr/gen_init_cpio.c", at=tree)
-		ended = subprocess.run([sys.executable, "-c", CHECK], cwd=ROOT / "scripts",
-				       env=os.environ | {"PADATA_MT_TREE": str(tree)},
-				       text=True, stdout=subprocess.PIPE)
+		ended = run_program(sys.executable, "-c", CHECK, cwd=ROOT / "scripts", stderr=None,
+				    env=os.environ | {"PADATA_MT_TREE": str(tree)})
 	finally:
 		tree_git("worktree", "remove", "--force", tree)
 	(PLACE / "output.txt").write_text(ended.stdout)
 	found = outcomes(ended.stdout)
-	for number, (about, _, says) in enumerate(BREAKS):
-		broken, mended = found.get(2 * number + 1), found.get(2 * number + 2)
-		report.check(broken and re.search(says, "\n".join(broken)) and mended == [],
+	if not report.check(len(found) == 2 * len(BREAKS), "all of the queue is tried",
+			    ended.stdout.splitlines()[-5:]):
+		return
+	for number, (about, _, _, says) in enumerate(BREAKS):
+		broken, mended = found[2 * number + 1], found[2 * number + 2]
+		report.check(re.search(says, "\n".join(broken)) and not mended,
 			     f"a patch that breaks {about} is found, and no other",
-			     [*(broken or ["nothing was found"]), *(mended or ())][:10])
+			     [*(broken or ["nothing was found"]), *mended][:10])

@@ -5,6 +5,7 @@
 import kernels
 from host.places import BUILD, ROOT
 from kernels import kbuild
+from patchqueue.commits import commit_of
 from tests import builds
 
 KERNELS = ("stock", "baseline", "series", "series-check", "series-debug",
@@ -38,7 +39,7 @@ def check_parts_of_padata(report):
 	name = kernels.parse("series-off")
 	command = kbuild.make_command(place, name)
 	with kbuild.sources(), open(place / "log.txt", "w") as log:
-		kbuild.move_source(kbuild.commit_of("series"))
+		kbuild.move_source(commit_of("series"))
 		kbuild.run_make("a configuration", command + ["tinyconfig"], log,
 				what="Configuring")
 		(place / ".config").rename(place / "tinyconfig")

@@ -9,7 +9,8 @@ import sys
 import threading
 from pathlib import Path
 
-from host.places import BUILD, ROOT
+from host.places import ROOT
+from kernels import kbuild
 
 
 @dataclasses.dataclass
@@ -69,14 +70,6 @@ def build(report, kernel, name):
 	"""One check of `name`: `kernel` builds, without a warning. Says whether
 	there is one to boot."""
 	ended = script("scripts/build", kernel)
-	problems = warnings(kernel) if ended.ok else ended.details()
+	problems = kbuild.warnings(kernel) if ended.ok else ended.details()
 	report.check(not problems, name, problems)
 	return ended.ok
-
-
-def warnings(kernel):
-	log = BUILD / f"log/build-{kernel.replace('/', '-')}.log"
-	if not log.exists():
-		return []
-	return [line for line in log.read_text(errors="replace").splitlines()
-		if "warning:" in line]

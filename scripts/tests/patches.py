@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """Each patch builds, links and boots, and is quiet under W=1 and sparse.
 
-With CONFIG_PADATA and DEFERRED_STRUCT_PAGE_INIT on and off by gcc, which links both; of
-Clang, and for W=1 and sparse with the options on, only what the series touches is
-compiled. What changes no more than tests and documents is not booted. The last patch of
-each topic is linked by Clang, too, and booted in each way in which it is linked.
+With CONFIG_PADATA and DEFERRED_STRUCT_PAGE_INIT on and off: gcc links both, and both are
+booted. By Clang, and for W=1 and sparse with the options on, only what the series touches
+is compiled. The last patch of each topic is linked by Clang, too, and booted.
 """
 
 import hashlib
-import re
 
 import kernels
 from host.failure import Failure
@@ -25,9 +23,6 @@ LINKED = {"": "gcc, options on", "-off": "gcc, options off"}
 COMPILED = {"-strict": "gcc, options on, W=1", "-clang": "Clang, options on",
 	    "-clang-off": "Clang, options off"}
 LINKED_AT_THE_END = "-clang"
-# No boot runs what they change
-NOT_BOOTED = re.compile(r"(kernel/tests|tools|Documentation|bases)/|MAINTAINERS$"
-			r"|lib/Kconfig\.debug$|kernel/padata_(torture|bench)\.c$")
 
 
 class Boots:
@@ -56,16 +51,6 @@ def build(patch, last):
 	if not ended.ok:
 		raise Failure("\n".join(ended.details()))
 	return linked, compiled
-
-
-def booted(commit, last, linked):
-	"""Those of its kernels that are to be booted."""
-	if last:
-		return linked
-	changed = kbuild.changed_files(f"{commit.id}^", commit.id)
-	if all(map(NOT_BOOTED.match, changed)):
-		return {}
-	return {commit.name: linked[commit.name]}
 
 
 def boot_problems(guests):
@@ -118,8 +103,8 @@ def check_each(report, commits):
 				way = kernel.removeprefix(commit.name)
 				problems += [f"{about}: {line}" for line
 					     in kbuild.new_warnings(kernel, base + way)]
-			started = [(about, *guests.start(kernel)) for kernel, about
-				   in booted(commit, last, linked).items()]
+			started = [(about, *guests.start(kernel))
+				   for kernel, about in linked.items()]
 		except Failure as failure:
 			problems.append(str(failure))
 		waiting.append((commit.name, problems, started))

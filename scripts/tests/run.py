@@ -16,6 +16,7 @@ import importlib
 import os
 import re
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -100,7 +101,7 @@ def run_part(report, name, check):
 	report.begin(name)
 	try:
 		check(report)
-	except Failure as failure:
+	except (Failure, OSError, subprocess.SubprocessError) as failure:
 		report.fail("could go on", [str(failure)])
 	return report.end()
 
