@@ -23,8 +23,11 @@ class Parser(argparse.ArgumentParser):
 		raise Failure(f"{message} (--help lists what there is)")
 
 
-def no_arguments():
+def no_arguments(about):
 	"""For scripts in which nothing is given by the order of words."""
+	if sys.argv[1:] in (["-h"], ["--help"]):
+		print(about.strip())
+		raise SystemExit(0)
 	if sys.argv[1:]:
 		raise Failure(f'"{sys.argv[1]}": takes no arguments, but variables: "make '
 			      'help" lists them')

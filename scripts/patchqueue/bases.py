@@ -251,6 +251,9 @@ def try_all(own):
 
 def main():
 	arguments = sys.argv[1:]
+	if arguments in (["-h"], ["--help"]):
+		print(__doc__.strip())
+		return 0
 	if arguments and (len(arguments) != 2 or arguments[0] != "--files"
 			  or not os.path.isdir(arguments[1])):
 		raise Failure("usage: bases [--files DIRECTORY]")

@@ -368,7 +368,7 @@ def outcome(check):
 
 
 def main():
-	no_arguments()
+	no_arguments(__doc__)
 	prepare("tree", "test")
 	need_space(200)
 	if not (ROOT / "series").exists():

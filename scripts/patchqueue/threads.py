@@ -280,7 +280,7 @@ def prove_thread(mbox, name, made, applies_to):
 
 
 def main():
-	no_arguments()
+	no_arguments(__doc__)
 	check_variables()
 	prepare("tree", "test")
 	if not (ROOT / "series").exists():

@@ -284,7 +284,7 @@ def is_up_to_date(queue):
 
 
 def main():
-	no_arguments()
+	no_arguments(__doc__)
 	prepare("tree", tree=False)
 	asked_for = os.environ.get("BASE_TARBALL")
 	if asked_for and not os.path.isfile(asked_for):
