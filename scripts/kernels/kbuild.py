@@ -416,16 +416,22 @@ def read_json(path):
 
 
 def built_in(output):
-	"""What a folder holds, when it was made to the end: of which commit, how, and
-	whether linked."""
+	"""What a folder holds, when it was made to the end: for which kernel, of which
+	commit, how, whether linked, and the warnings of that."""
 	return read_json(output / ".built")
+
+
+def made_as(planned):
+	"""What a plan's folder holds, if that was made to the end, and in the same way."""
+	built = built_in(planned.output)
+	return built if built and built["made_with"] == planned.made_with else None
 
 
 def holds(planned, link):
 	"""Whether what is in a plan's folder is what making it would give: make
 	alone takes long to find out that there is nothing to do."""
-	built = built_in(planned.output)
-	if not built or built["made_with"] != planned.made_with:
+	built = made_as(planned)
+	if not built or planned.is_base and built.get("name") != planned.name:
 		return False
 	if link and not (built.get("linked") and planned.made.exists()):
 		return False
@@ -559,8 +565,10 @@ def touched_objects(planned):
 
 def make_in_folder(planned, link):
 	output, commit = planned.output, planned.commit
-	if link and planned.is_base and planned.parsed.warns:
-		# Only what is compiled gives its warnings, and those of all are wanted
+	all_warnings = output / ".warnings"
+	wants_all = link and planned.is_base and planned.parsed.warns
+	if wants_all and not (all_warnings.exists() and made_as(planned)):
+		# Only what is compiled gives its warnings
 		shutil.rmtree(output, ignore_errors=True)
 	unfinished = not built_in(output)
 	(output / ".built").unlink(missing_ok=True)
@@ -581,8 +589,16 @@ def make_in_folder(planned, link):
 			remove_objects(planned, unfinished)
 		if targets:
 			run_make(planned.name, planned.command + sparse + targets, log, expected)
+		if wants_all and unfinished:
+			log.flush()
+			shutil.copyfile(log.name, all_warnings)
+		elif wants_all:
+			log.write(all_warnings.read_text())
+		log.flush()
+		found = warnings_in(Path(log.name))
 	(output / ".built").write_text(json.dumps(
-		{"commit": commit, "made_with": planned.made_with, "linked": link}))
+		{"name": planned.name, "commit": commit, "made_with": planned.made_with,
+		 "linked": link, "warnings": found}))
 
 
 def remove_objects(planned, unfinished):
@@ -604,15 +620,16 @@ def build(name, link=True):
 	started = time.monotonic()
 	stamp_file = planned.stamp_file(link)
 	stamp_file.unlink(missing_ok=True)
-	log = planned.log("build")
-	log.write_text("")
+	planned.log("build").write_text("")
 	planned.place.mkdir(parents=True, exist_ok=True)
 	compile_at(planned, link)
 	if link and planned.output != planned.place:
 		planned.image.parent.mkdir(parents=True, exist_ok=True)
 		shutil.copy(planned.made, planned.image)
-	stamp_file.write_text(json.dumps(planned.stamp | {"warnings": warnings_in(log)},
-					 indent=1) + "\n")
+	built = built_in(planned.output)
+	# Nothing was compiled for it if another one is named there
+	found = built["warnings"] if built.get("name") == name else []
+	stamp_file.write_text(json.dumps(planned.stamp | {"warnings": found}, indent=1) + "\n")
 	say(f"{'Built' if link else 'Compiled'} {name} in {duration(time.monotonic() - started)}")
 	return True
 
