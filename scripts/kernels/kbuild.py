@@ -195,7 +195,10 @@ def make_environment():
 	environment = {key: value for key, value in os.environ.items()
 		       if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "CC")
 		       and not key.startswith("GIT_")}
-	environment.update(CCACHE_BASEDIR=str(BUILD), CCACHE_NOHASHDIR="1", LC_ALL="C",
+	# CCACHE_DEPEND: what is not there yet is compiled without being preprocessed first,
+	# which is a quarter of the work
+	environment.update(CCACHE_BASEDIR=str(BUILD), CCACHE_NOHASHDIR="1",
+			   CCACHE_DEPEND="1", LC_ALL="C",
 			   # Which it gives to a shell, unquoted
 			   PWD=str(BUILD))
 	home = os.environ.get("HOME")
