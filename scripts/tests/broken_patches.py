@@ -52,12 +52,19 @@ BREAKS = (
 	 "error: toy"),
 	("what Clang warns of", f"{ON} && {CLANG}", "#warning toy\n", "warning: toy"),
 )
+# With a tidy end, whenever that comes
 CHECK = """
+from host.script import run
 from patchqueue.commits import list_commits
 from tests import ktap, patches
-report = ktap.Report(1)
-report.begin("toy")
-patches.check_each(report, list_commits())
+
+def main():
+	report = ktap.Report(1)
+	report.begin("toy")
+	patches.check_each(report, list_commits())
+	return 0
+
+run(main)
 """
 
 
@@ -107,7 +114,7 @@ def check(report):
 		# The one file that guests need of it
 		tree_git("checkout", "HEAD", "--", "usr/gen_init_cpio.c", at=tree)
 		ended = run_program(sys.executable, "-c", CHECK, cwd=ROOT / "scripts", stderr=None,
-				    env=os.environ | {"PADATA_MT_TREE": str(tree)})
+				    patience=60, env=os.environ | {"PADATA_MT_TREE": str(tree)})
 	finally:
 		tree_git("worktree", "remove", "--force", tree)
 	(PLACE / "output.txt").write_text(ended.stdout)
