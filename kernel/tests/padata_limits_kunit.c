@@ -389,6 +389,9 @@ static int narrow_then_note(unsigned long start, unsigned long end, void *arg)
 	if (atomic_read(&narrowing->narrowed)) {
 		if (!cpumask_test_cpu(raw_smp_processor_id(), narrowing->only))
 			atomic_inc(&narrowing->nr_outside);
+		/* So that helpers would have the time to take a chunk. */
+		if (current == narrowing->caller)
+			schedule_timeout_uninterruptible(2);
 		return 0;
 	}
 
