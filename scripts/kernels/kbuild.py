@@ -563,7 +563,10 @@ def touched_objects(planned):
 	each."""
 	model = plan(planned.parsed.linked)
 	compile_at(model)
-	return list(objects_of(model.output, changed_files("base", "HEAD")))
+	changed = changed_files("base", "HEAD")
+	# Strictly only its own sources: what includes a header of it is the base's
+	return [made for made, source in objects_of(model.output, changed).items()
+		if source in changed or not planned.parsed.strict]
 
 
 def make_in_folder(planned, link):
