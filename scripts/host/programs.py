@@ -33,7 +33,7 @@ def die_with_parent(number=signal.SIGKILL):
 
 
 def end_with_parent():
-	"""For preexec_fn, too: of what has to tidy up."""
+	"""For preexec_fn, too, of a program that has to tidy up before it ends."""
 	die_with_parent(signal.SIGTERM)
 	# Those that came meanwhile end it, too
 	for number in SIGNALS:

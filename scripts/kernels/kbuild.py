@@ -534,7 +534,7 @@ def begin_folder(planned):
 		shutil.rmtree(copy, ignore_errors=True)
 		# What says that it is whole, and what could be taken for this kernel
 		shutil.copytree(model, copy, symlinks=True, ignore=shutil.ignore_patterns(
-			".built", ".configured", ".stamp", ".compiled",
+			".built", ".configured", ".stamp", ".compiled", ".warnings",
 			"vmlinux", "System.map", planned.made.name))
 	# Where it is, only the tools know
 	for rule in [*copy.glob("tools/**/.*.cmd"), *copy.glob("tools/**/.*.d")]:
@@ -574,11 +574,11 @@ def make_in_folder(planned, link):
 	all_warnings = output / ".warnings"
 	wants_all = link and planned.is_base and planned.parsed.warns
 	if wants_all and not (all_warnings.exists() and made_as(planned)):
-		# Only what is compiled gives its warnings
+		# Only what is compiled gives its warnings, so nothing is copied either
 		shutil.rmtree(output, ignore_errors=True)
 	unfinished = not built_in(output)
 	(output / ".built").unlink(missing_ok=True)
-	if not (output / ".config").exists():
+	if not (output / ".config").exists() and not wants_all:
 		begin_folder(planned)
 	output.mkdir(parents=True, exist_ok=True)
 	expected = 0 if (output / "vmlinux.o").exists() else WHOLE_BUILD
