@@ -4,6 +4,7 @@
 import collections
 import contextlib
 import dataclasses
+import enum
 import errno
 import fcntl
 import functools
@@ -45,6 +46,13 @@ WHOLE_BUILD = 1700
 # instruction counts would not repeat elsewhere.
 REPRODUCIBLE = ["KBUILD_BUILD_TIMESTAMP=2026-01-01", "KBUILD_BUILD_USER=padata",
 		"KBUILD_BUILD_HOST=mt", "KBUILD_BUILD_VERSION=1"]
+
+
+class Extent(enum.IntEnum):
+	"""How much of a kernel is made."""
+	OWN = 1		# the objects of the sources that the series changes
+	TOUCHED = 2	# those of all that includes one of them, too
+	WHOLE = 3	# all of it, linked
 
 
 @functools.cache
@@ -297,8 +305,9 @@ class Plan:
 		tree = git("rev-parse", f"{self.commit}^{{tree}}").stdout.strip()
 		return {"tree": tree, **self.made_with}
 
-	def stamp_file(self, link):
-		return self.place / (".stamp" if link else ".compiled")
+	def stamp_file(self, extent):
+		return self.place / (".stamp" if extent is Extent.WHOLE
+				     else f".{extent.name.lower()}")
 
 	@property
 	def single(self):
@@ -430,13 +439,15 @@ def made_as(planned):
 	return built if built and built["made_with"] == planned.made_with else None
 
 
-def holds(planned, link):
+def holds(planned, extent):
 	"""Whether what is in a plan's folder is what making it would give: make
 	alone takes long to find out that there is nothing to do."""
 	built = made_as(planned)
 	if not built or planned.is_base and built.get("name") != planned.name:
 		return False
-	if link and not (built.get("linked") and planned.made.exists()):
+	if built.get("extent", 0) < extent:
+		return False
+	if extent is Extent.WHOLE and not planned.made.exists():
 		return False
 	if built["commit"] == planned.commit:
 		return True
@@ -543,13 +554,12 @@ def begin_folder(planned):
 	copy.rename(output)
 
 
-def compile_at(planned, link=True):
-	"""Make the image of a plan in its folder; or only the objects of what the
-	series touches."""
+def compile_at(planned, extent=Extent.WHOLE):
+	"""Make a plan in its folder."""
 	with making[planned.output]:
-		if not holds(planned, link):
+		if not holds(planned, extent):
 			with working_in(planned.output):
-				make_in_folder(planned, link)
+				make_in_folder(planned, extent)
 
 
 def image_targets(planned):
@@ -558,19 +568,25 @@ def image_targets(planned):
 	return [planned.image.name] + ["modules"] * modules
 
 
-def touched_objects(planned):
+def objects_to_make(planned, extent):
 	"""As a kernel that is built as a whole has them, which knows what has gone into
 	each."""
 	model = plan(planned.parsed.linked)
 	compile_at(model)
 	changed = changed_files("base", "HEAD")
-	# Strictly only its own sources: what includes a header of it is the base's
 	return [made for made, source in objects_of(model.output, changed).items()
-		if source in changed or not planned.parsed.strict]
+		if source in changed or extent is Extent.TOUCHED]
 
 
-def make_in_folder(planned, link):
+def sparse_for(files):
+	"""What has make look by sparse at those files that it compiles, and at no other."""
+	sources = " ".join(f"%/{file}" for file in sorted(files) if file.endswith(".c"))
+	return ["C=1", f"CHECK=$(if $(filter {sources},$<),sparse,:)"]
+
+
+def make_in_folder(planned, extent):
 	output, commit = planned.output, planned.commit
+	link = extent is Extent.WHOLE
 	all_warnings = output / ".warnings"
 	wants_all = link and planned.is_base and planned.parsed.warns
 	if wants_all and not (all_warnings.exists() and made_as(planned)):
@@ -584,16 +600,13 @@ def make_in_folder(planned, link):
 	expected = 0 if (output / "vmlinux.o").exists() else WHOLE_BUILD
 	with working_on(f"Building {planned.name}: checking out {commit[:12]}"):
 		move_source(commit)
-	sparse = ["C=1"] * planned.parsed.strict
 	with open(planned.log("build"), "w") as log:
 		configure(planned, log)
-		targets = image_targets(planned) if link else touched_objects(planned)
-		if link and unfinished and sparse:
-			# Sparse is for what the series touches: for all it takes long
-			run_make(planned.name, planned.command + targets, log, expected)
+		targets = image_targets(planned) if link else objects_to_make(planned, extent)
 		if planned.single:
 			remove_objects(planned, unfinished)
 		if targets:
+			sparse = sparse_for(changed_files("base", "HEAD")) * planned.parsed.strict
 			run_make(planned.name, planned.command + sparse + targets, log, expected)
 		if wants_all and unfinished:
 			log.flush()
@@ -604,7 +617,7 @@ def make_in_folder(planned, link):
 		found = warnings_in(Path(log.name))
 	(output / ".built").write_text(json.dumps(
 		{"name": planned.name, "commit": commit, "made_with": planned.made_with,
-		 "linked": link, "warnings": found}))
+		 "extent": extent, "warnings": found}))
 
 
 def remove_objects(planned, unfinished):
@@ -617,18 +630,19 @@ def remove_objects(planned, unfinished):
 			(planned.output / made).unlink(missing_ok=True)
 
 
-def build(name, link=True):
+def build(name, extent=Extent.WHOLE):
 	"""Build one kernel. Returns False when it was built already."""
 	planned = plan(name)
-	if (planned.image.exists() or not link) and is_built(planned, link):
+	link = extent is Extent.WHOLE
+	if (planned.image.exists() or not link) and is_built(planned, extent):
 		return False
 
 	started = time.monotonic()
-	stamp_file = planned.stamp_file(link)
+	stamp_file = planned.stamp_file(extent)
 	stamp_file.unlink(missing_ok=True)
 	planned.log("build").write_text("")
 	planned.place.mkdir(parents=True, exist_ok=True)
-	compile_at(planned, link)
+	compile_at(planned, extent)
 	if link and planned.output != planned.place:
 		planned.image.parent.mkdir(parents=True, exist_ok=True)
 		shutil.copy(planned.made, planned.image)
@@ -640,8 +654,8 @@ def build(name, link=True):
 	return True
 
 
-def is_built(planned, link):
-	known = read_json(planned.stamp_file(link))
+def is_built(planned, extent):
+	known = read_json(planned.stamp_file(extent))
 	return known is not None and known | {"warnings": 0} == planned.stamp | {"warnings": 0}
 
 
@@ -673,8 +687,8 @@ def warnings_in(log):
 def warnings(name):
 	"""Those of a kernel that has been built, as they were printed."""
 	planned = plan(name)
-	known = [read_json(planned.stamp_file(link)) for link in (True, False)
-		 if is_built(planned, link)]
+	known = [read_json(planned.stamp_file(extent)) for extent in Extent
+		 if is_built(planned, extent)]
 	if not known:
 		raise Failure(f"{name} is not built: run scripts/build {name}")
 	return [warning for stamp in known for warning in stamp.get("warnings", ())]

@@ -2,11 +2,13 @@
 """Each patch builds, links and boots, and is quiet under W=1 and sparse.
 
 With CONFIG_PADATA and DEFERRED_STRUCT_PAGE_INIT on and off: gcc links both, and both are
-booted. By Clang, and for W=1 and sparse with the options on, only what the series touches
-is compiled. The last patch of each topic is linked by Clang, too, and booted.
+booted. By Clang, and for W=1 and sparse with the options on, only the sources that the
+series changes are compiled. At the last patch of each topic Clang compiles all that
+includes them, too, and links it with the options on, for a guest.
 """
 
 import hashlib
+import itertools
 
 import kernels
 from host.failure import Failure
@@ -23,6 +25,7 @@ LINKED = {"": "gcc, options on", "-off": "gcc, options off"}
 COMPILED = {"-strict": "gcc, options on, W=1", "-clang": "Clang, options on",
 	    "-clang-off": "Clang, options off"}
 LINKED_AT_THE_END = "-clang"
+WITH_READERS_AT_THE_END = "-clang-off"
 
 
 class Boots:
@@ -44,10 +47,14 @@ def build(patch, last):
 	of those linked, and of those compiled; or raises Failure."""
 	linked = {patch + way: about for way, about in LINKED.items()}
 	compiled = {patch + way: about for way, about in COMPILED.items()}
+	extents = {"--own": list(compiled)}
 	if last:
-		whole = patch + LINKED_AT_THE_END
+		whole, readers = patch + LINKED_AT_THE_END, patch + WITH_READERS_AT_THE_END
 		linked[whole] = compiled.pop(whole)
-	ended = builds.script("scripts/build", *linked, "--objects", *compiled)
+		extents = {"--objects": [readers],
+			   "--own": [name for name in compiled if name != readers]}
+	ended = builds.script("scripts/build", *linked, *itertools.chain.from_iterable(
+		[option, *names] for option, names in extents.items()))
 	if not ended.ok:
 		raise Failure("\n".join(ended.details()))
 	return linked, compiled
