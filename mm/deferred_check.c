@@ -227,3 +227,21 @@ void __init deferred_check_report(void)
 		pr_info("deferred pages checked: %ld struct pages, no difference\n",
 			atomic_long_read(&nr_checked));
 }
+
+/**
+ * deferred_check_contiguous - check whether a zone is contiguous
+ * @zone: The zone.
+ *
+ * Compares what was found out from memblock with what each pageblock says.
+ */
+void __init deferred_check_contiguous(struct zone *zone)
+{
+	bool contiguous = zone->contiguous;
+
+	set_zone_contiguous(zone);
+	if (zone->contiguous != contiguous) {
+		pr_warn("node %d zone %s: memblock says that it is%s contiguous\n",
+			zone_to_nid(zone), zone->name, contiguous ? "" : " not");
+		found_wrong();
+	}
+}

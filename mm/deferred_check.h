@@ -15,6 +15,7 @@ void deferred_check_pages(struct zone *zone, unsigned long pfn,
 void deferred_check_zone(struct zone *zone, unsigned long first_pfn,
 			 unsigned long nr_pages);
 void deferred_check_report(void);
+void deferred_check_contiguous(struct zone *zone);
 #else
 static inline void deferred_check_pages(struct zone *zone, unsigned long pfn,
 					unsigned long end_pfn, bool reserved)
@@ -28,6 +29,10 @@ static inline void deferred_check_zone(struct zone *zone,
 }
 
 static inline void deferred_check_report(void)
+{
+}
+
+static inline void deferred_check_contiguous(struct zone *zone)
 {
 }
 #endif

@@ -1,39 +1,60 @@
 # SPDX-License-Identifier: GPL-2.0
 """What also compiles in user space: tools/testing/padata."""
 
+import re
 import shutil
 import subprocess
 
-from host.places import BUILD, LINUX
+from host.git import tree_git
+from host.places import BUILD
 from host.programs import run_program
+from kernels import kbuild
 from tests.ktap import Reader
 
 TESTS = "tools/testing/padata"
 # What they are built from, with the folders as in the kernel tree
 SOURCES = (TESTS, "tools/testing/shared", "tools/include", "tools/scripts",
-	   "kernel/padata*", "kernel/workqueue_internal.h", "lib/padata*",
-	   "include/linux/padata.h")
+	   "kernel", "lib", "include/linux/padata.h")
+# Whether a patch can keep them from being compiled
+MATTERS = re.compile(rf"{TESTS}/|kernel/padata|lib/padata|include/linux/padata.h")
+
+
+def has_tests(commit):
+	return bool(tree_git("ls-tree", commit, "--", f"{TESTS}/Makefile"))
+
+
+def unpack(commit, place):
+	"""What they are built from as it was committed, not as somebody edits it."""
+	shutil.rmtree(place, ignore_errors=True)
+	place.mkdir(parents=True)
+	archive = tree_git("archive", commit, "--", *SOURCES, text=False)
+	subprocess.run(["tar", "-x", "-C", place], input=archive, check=True)
+
+
+def problems_at(commit):
+	"""Why the tests do not compile at a commit, plainly and not in each of the ways
+	that they are made to fail."""
+	if not has_tests(commit) or not any(
+			map(MATTERS.match, kbuild.changed_files(f"{commit}^", commit))):
+		return []
+	place = BUILD / "test/user-of-patch"
+	unpack(commit, place)
+	programs = [name for name in ("threads", "interleave", "serial", "scale", "limits")
+		    if (place / TESTS / f"{name}.c").exists()]
+	made = run_program("make", "-s", "-j2", "-C", place / TESTS, "CFLAGS=-O0",
+			   *(f"./{name}" for name in programs))
+	if not made.returncode:
+		return []
+	return [f"{TESTS}: {line}" for line in made.stderr.splitlines()
+		if "error:" in line or "undefined" in line] or [f"{TESTS} does not compile"]
 
 
 def check(report):
-	git = ["git", "-C", LINUX]
-	listed = run_program(*git, "ls-tree", "-r", "--name-only", "HEAD",
-			     f"{TESTS}/Makefile")
-	if not listed.stdout.strip():
+	if not has_tests("HEAD"):
 		report.skip("user-space tests", f"this tree has no {TESTS}")
 		return
-
-	# From the commit, not from the files as somebody edits them
 	place = BUILD / "test/user"
-	shutil.rmtree(place, ignore_errors=True)
-	place.mkdir(parents=True)
-	archive = subprocess.Popen([*git, "archive", "HEAD", "--", *SOURCES],
-				   stdout=subprocess.PIPE)
-	unpacked = subprocess.run(["tar", "-x", "-C", place], stdin=archive.stdout)
-	archive.stdout.close()
-	if not report.check(archive.wait() == 0 and unpacked.returncode == 0,
-			    "sources"):
-		return
+	unpack("HEAD", place)
 
 	reader = Reader(report)
 	log = BUILD / "test/user.txt"

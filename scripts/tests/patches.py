@@ -4,7 +4,8 @@
 With CONFIG_PADATA and DEFERRED_STRUCT_PAGE_INIT on and off: gcc links both, and both are
 booted. By Clang, and for W=1 and sparse with the options on, only the sources that the
 series changes are compiled. At the last patch of each topic Clang compiles all that
-includes them, too, and links it with the options on, for a guest.
+includes them, too, and links it with the options on, for a guest. The tests in user space
+compile at each patch.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ from host.failure import Failure
 from host.terminal import progress
 from kernels import kbuild
 from patchqueue.commits import list_commits
-from tests import boots, builds
+from tests import boots, builds, engine
 
 TIER = "long"
 
@@ -102,7 +103,7 @@ def check_each(report, commits):
 		if reason := report.too_late():
 			break
 		progress(f"Patch {commit.name}")
-		problems, started = [], []
+		problems, started = engine.problems_at(commit.id), []
 		try:
 			last = not after or not after.number
 			linked, compiled = build(commit.name, last)
