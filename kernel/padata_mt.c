@@ -178,7 +178,7 @@ static bool padata_mt_give_up(struct padata_work *pw)
 	raw_spin_lock(&pw->lock);
 	begun = pw->task;
 	if (!begun)
-		pw->run = NULL;
+		WRITE_ONCE(pw->run, NULL);
 	raw_spin_unlock(&pw->lock);
 
 	return !begun;
@@ -196,6 +196,12 @@ void padata_mt_help(struct padata_work *pw)
 	struct sched_attr before;
 	struct lockdep_map *map;
 	unsigned int scopes;
+
+	/* At the lowest priority it could take long to get here again. */
+	if (!READ_ONCE(pw->run)) {
+		padata_mt_come_too_late(pw);
+		return;
+	}
 
 	/* From here on it gets a CPU only when nobody else wants it. */
 	padata_priority_lower(&before);
@@ -243,12 +249,17 @@ static unsigned long padata_mt_max_chunks(const struct padata_mt_job *job)
 	return nr_chunks;
 }
 
-/* Whether the calling thread is a worker that helps with a job. */
+/*
+ * Whether the calling thread helps with a job.  Of user workers, io_uring's may
+ * have jobs of their own; vhost's have none.
+ */
 static bool padata_mt_helps(void)
 {
 	struct worker *worker = current_wq_worker();
 
-	return worker && worker->current_func == padata_mt_helper;
+	if (worker)
+		return worker->current_func == padata_mt_helper;
+	return (current->flags & (PF_USER_WORKER | PF_IO_WORKER)) == PF_USER_WORKER;
 }
 
 /*

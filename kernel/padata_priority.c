@@ -73,26 +73,36 @@ static bool padata_waits_for_cpu(const struct padata_work *pw)
 }
 
 /*
+ * False if the helper cannot take the loan.  Somebody may have made it a
+ * SCHED_DEADLINE task: it has more than it can be lent, and to change that takes
+ * a mutex.
+ */
+static bool padata_lend_to(struct padata_mt_run *run, struct padata_work *pw)
+{
+	if (READ_ONCE(pw->task->policy) == SCHED_DEADLINE)
+		return false;
+	pw->lent = !sched_setattr_nocheck(pw->task,
+					  pw->user ? &run->lent_in_group :
+						     &run->lent);
+	return pw->lent;
+}
+
+/*
  * To the first helper that waits for a CPU, or else to the first, if there is any.
  * Called with helping_lock held.
  */
 static void padata_lend(struct padata_mt_run *run)
 {
-	struct padata_work *pw, *chosen;
+	struct padata_work *pw;
 
-	chosen = list_first_entry_or_null(&run->helping, struct padata_work,
-					  helping);
-	if (!chosen)
-		return;
 	list_for_each_entry(pw, &run->helping, helping) {
-		if (padata_waits_for_cpu(pw)) {
-			chosen = pw;
-			break;
-		}
+		if (padata_waits_for_cpu(pw) && padata_lend_to(run, pw))
+			return;
 	}
-	chosen->lent = true;
-	sched_setattr_nocheck(chosen->task,
-			      chosen->user ? &run->lent_in_group : &run->lent);
+	list_for_each_entry(pw, &run->helping, helping) {
+		if (padata_lend_to(run, pw))
+			return;
+	}
 }
 
 /**

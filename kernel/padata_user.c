@@ -39,11 +39,19 @@ static int padata_user_helper(void *arg)
 	do_exit(0);
 }
 
-/* What a clone would take over, though only one task can be in the middle of it. */
+/*
+ * What a clone would take over, though only one task can be in the middle of it.
+ * With migration off, it could not get to a CPU of its own either.
+ */
 static bool padata_user_is_busy(void)
 {
+#ifdef CONFIG_MEMCG_V1
+	if (current->in_user_fault)
+		return true;
+#endif
 	return current->flags & PADATA_SCOPES || current->reclaim_state ||
-	       current->journal_info || current->bio_list;
+	       current->journal_info || current->bio_list ||
+	       current->migration_disabled;
 }
 
 /**
@@ -52,7 +60,8 @@ static bool padata_user_is_busy(void)
  *
  * Kernel threads have nothing to pass on.  A task that is exiting has given up
  * part of what a clone would take over.  And a task may be in the middle of
- * reclaim, of a transaction, or of I/O.  Their helpers are like any.
+ * reclaim, of a transaction, of I/O or of a page fault, or have migration off.
+ * Their helpers are like any.
  *
  * Context: Process context, by the task that has called padata.
  * Return: True if they are.

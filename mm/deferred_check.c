@@ -5,7 +5,8 @@
  * Each struct page is compared with what __init_single_page() makes of it, just
  * before it is handed to the buddy allocator.  Later nobody knows what it has
  * to be.  When all are done, the zones are compared with memblock, and the free
- * lists with their own counters.
+ * lists with their own counters.  At last each zone is asked whether it is
+ * contiguous.
  */
 
 #include <linux/align.h>
@@ -229,19 +230,18 @@ void __init deferred_check_report(void)
 }
 
 /**
- * deferred_check_contiguous - check whether a zone is contiguous
+ * deferred_check_contiguous - check whether a zone is as contiguous as it says
  * @zone: The zone.
  *
- * Compares what was found out from memblock with what each pageblock says.
+ * Compares what memblock says with what each pageblock says.
  */
 void __init deferred_check_contiguous(struct zone *zone)
 {
 	bool contiguous = zone->contiguous;
 
 	set_zone_contiguous(zone);
-	if (zone->contiguous != contiguous) {
-		pr_warn("node %d zone %s: memblock says that it is%s contiguous\n",
-			zone_to_nid(zone), zone->name, contiguous ? "" : " not");
-		found_wrong();
-	}
+	WARN(zone->contiguous != contiguous,
+	     "node %d zone %s: memblock says that it is%s contiguous\n",
+	     zone_to_nid(zone), zone->name, contiguous ? "" : " not");
+	zone->contiguous = contiguous;
 }

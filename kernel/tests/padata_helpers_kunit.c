@@ -492,24 +492,65 @@ struct process {
 	unsigned int		nr_jobs;
 	bool			all_meet;
 	bool			in_transaction;
+	bool			stays_on_cpu;
+	bool			nests;
 	atomic_t		nr_begun;
 	atomic_t		nr_wrong;
 	atomic_t		nr_units;
 };
 
+struct inner {
+	struct task_struct	*caller;
+	atomic_t		nr_wrong;
+};
+
+static int check_inner(unsigned long start, unsigned long end, void *arg)
+{
+	struct inner *inner = arg;
+
+	if (current != inner->caller)
+		atomic_inc(&inner->nr_wrong);
+	/* Long enough for a helper to come, if there were one. */
+	usleep_range(1000, 2000);
+	return 0;
+}
+
+static int run_inner_job(void)
+{
+	struct inner inner = { .caller = current };
+	DEFINE_PADATA_MT_JOB(job,
+			     .thread_fn = check_inner,
+			     .fn_arg = &inner,
+			     .size = 10,
+			     .align = 1,
+			     .max_threads = NR_HELPERS + 1,
+			     .as_caller = true);
+
+	return padata_do_multithreaded(&job) ?: atomic_read(&inner.nr_wrong);
+}
+
+/* Some CPUs are left for the inner jobs, should they take any. */
+static unsigned int nr_threads_of(const struct process *process)
+{
+	return process->nests ? 2 : NR_HELPERS + 1;
+}
+
 static int check_process(unsigned long start, unsigned long end, void *arg)
 {
 	struct process *process = arg;
+	bool clones = !process->in_transaction && !process->stays_on_cpu;
 
 	atomic_add(end - start, &process->nr_units);
 	if (current != process->caller &&
-	    same_thread_group(current, process->caller) == process->in_transaction)
+	    same_thread_group(current, process->caller) != clones)
+		atomic_inc(&process->nr_wrong);
+	if (current != process->caller && process->nests && run_inner_job())
 		atomic_inc(&process->nr_wrong);
 	if (!process->all_meet)
 		return 0;
 
 	atomic_inc(&process->nr_begun);
-	if (!come_true(&process->nr_begun, NR_HELPERS + 1))
+	if (!come_true(&process->nr_begun, nr_threads_of(process)))
 		atomic_inc(&process->nr_wrong);
 	return 0;
 }
@@ -520,15 +561,18 @@ static int run_as_process(void *arg)
 	DEFINE_PADATA_MT_JOB(job,
 			     .thread_fn = check_process,
 			     .fn_arg = process,
-			     .size = process->all_meet ? NR_HELPERS + 1 : 1000,
+			     .size = process->all_meet ? nr_threads_of(process) :
+							 1000,
 			     .align = 1,
-			     .max_threads = NR_HELPERS + 1,
+			     .max_threads = nr_threads_of(process),
 			     .as_caller = true);
 	unsigned int i;
 
 	process->caller = current;
 	if (process->in_transaction)
 		current->journal_info = process;
+	if (process->stays_on_cpu)
+		migrate_disable();
 	for (i = 0; i < process->nr_jobs; i++) {
 		atomic_set(&process->nr_begun, 0);
 		atomic_set(&process->nr_units, 0);
@@ -536,6 +580,8 @@ static int run_as_process(void *arg)
 		    atomic_read(&process->nr_units) != job.size)
 			atomic_inc(&process->nr_wrong);
 	}
+	if (process->stays_on_cpu)
+		migrate_enable();
 	current->journal_info = NULL;
 	do_exit(0);
 }
@@ -582,6 +628,35 @@ static void helpers_as_caller_in_a_transaction(struct kunit *test)
 	run_process(test, &process);
 }
 
+/* A clone that cannot be migrated could not get to its CPU. */
+static void helpers_as_caller_with_migration_off(struct kunit *test)
+{
+	struct process process = {
+		.nr_jobs	= 20,
+		.all_meet	= true,
+		.stays_on_cpu	= true,
+	};
+
+	if (nr_usable_cpus() < NR_HELPERS + 1)
+		kunit_skip(test, "needs %d CPUs that helpers may use",
+			   NR_HELPERS + 1);
+	run_process(test, &process);
+}
+
+static void helpers_as_caller_do_their_own_jobs_alone(struct kunit *test)
+{
+	struct process process = {
+		.nr_jobs	= 5,
+		.all_meet	= true,
+		.nests		= true,
+	};
+
+	if (nr_usable_cpus() < NR_HELPERS + 1)
+		kunit_skip(test, "needs %d CPUs that helpers may use",
+			   NR_HELPERS + 1);
+	run_process(test, &process);
+}
+
 /*
  * The jobs are so small that many helpers come too late.  The works of these
  * have to come back to the pool all the same.
@@ -605,6 +680,8 @@ static struct kunit_case padata_helpers_cases[] = {
 	KUNIT_CASE(helpers_use_the_callers_mm),
 	KUNIT_CASE(helpers_as_caller),
 	KUNIT_CASE(helpers_as_caller_in_a_transaction),
+	KUNIT_CASE(helpers_as_caller_with_migration_off),
+	KUNIT_CASE(helpers_as_caller_do_their_own_jobs_alone),
 	KUNIT_CASE(helpers_as_caller_that_are_late),
 	{}
 };
