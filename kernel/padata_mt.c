@@ -178,10 +178,21 @@ static bool padata_mt_give_up(struct padata_work *pw)
 	raw_spin_lock(&pw->lock);
 	begun = pw->task;
 	if (!begun)
-		WRITE_ONCE(pw->run, NULL);
+		pw->run = NULL;
 	raw_spin_unlock(&pw->lock);
 
 	return !begun;
+}
+
+static bool padata_mt_given_up(struct padata_work *pw)
+{
+	bool given_up;
+
+	raw_spin_lock(&pw->lock);
+	given_up = !pw->run;
+	raw_spin_unlock(&pw->lock);
+
+	return given_up;
 }
 
 /**
@@ -197,8 +208,8 @@ void padata_mt_help(struct padata_work *pw)
 	struct lockdep_map *map;
 	unsigned int scopes;
 
-	/* At the lowest priority it could take long to get here again. */
-	if (!READ_ONCE(pw->run)) {
+	/* At the lowest priority it could take long to find out. */
+	if (padata_mt_given_up(pw)) {
 		padata_mt_come_too_late(pw);
 		return;
 	}
