@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """The kernels that other parts boot build without a warning."""
 
+import shutil
+import subprocess
 
 import kernels
 from host.places import BUILD, ROOT
@@ -27,9 +29,27 @@ FOLDERS = ("kernel", "lib")
 
 
 def check(report):
+	check_incbin(report)
 	check_parts_of_padata(report)
 	for kernel in KERNELS:
 		builds.build(report, kernel, kernel)
+
+
+def check_incbin(report):
+	"""An image is a file of assembler that has the compressed kernel in it by .incbin, and
+	is as long as the one before it more often than one thinks."""
+	place = BUILD / "test/incbin"
+	shutil.rmtree(place, ignore_errors=True)
+	place.mkdir(parents=True)
+	(place / "image.S").write_text('.incbin "kernel"\n')
+	compiler = kbuild.make_command(place, kernels.parse("series"))[-1].removeprefix("CC=")
+	images = []
+	for kernel in ("one", "two"):
+		(place / "kernel").write_text(kernel)
+		subprocess.run([*compiler.split(), "-c", "-Wp,-MD,image.d", "image.S"],
+			       cwd=place, env=kbuild.make_environment(), check=True)
+		images.append((place / "image.o").read_bytes())
+	report.check(images[0] != images[1], "an image has the kernel that was linked last")
 
 
 def check_parts_of_padata(report):
