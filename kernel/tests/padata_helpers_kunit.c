@@ -526,6 +526,8 @@ static int run_inner_job(void)
 			     .max_threads = NR_HELPERS + 1,
 			     .as_caller = true);
 
+	/* It is kept to one CPU, but a user can change that. */
+	set_cpus_allowed_ptr(current, cpu_online_mask);
 	return padata_do_multithreaded(&job) ?: atomic_read(&inner.nr_wrong);
 }
 

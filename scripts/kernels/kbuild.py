@@ -207,6 +207,8 @@ def make_environment():
 	# ccache sees .incbin only where it preprocesses, and an image is one
 	environment.update(CCACHE_BASEDIR=str(BUILD), CCACHE_NOHASHDIR="1",
 			   CCACHE_NODEPEND="1", LC_ALL="C",
+			   # What depend mode has left in a cache is taken in any mode
+			   CCACHE_NAMESPACE="padata-mt",
 			   # Which it gives to a shell, unquoted
 			   PWD=str(BUILD))
 	home = os.environ.get("HOME")
