@@ -30,6 +30,7 @@ FOLDERS = ("kernel", "lib")
 
 def check(report):
 	check_incbin(report)
+	check_warnings(report)
 	check_parts_of_padata(report)
 	for kernel in KERNELS:
 		builds.build(report, kernel, kernel)
@@ -50,6 +51,15 @@ def check_incbin(report):
 			       cwd=place, env=kbuild.make_environment(), check=True)
 		images.append((place / "image.o").read_bytes())
 	report.check(images[0] != images[1], "an image has the kernel that was linked last")
+
+
+def check_warnings(report):
+	log = BUILD / "test/warnings.txt"
+	texts = [f"{place}/lib/vsprintf.c:1683:9: warning: maybe so"
+		 for place in (kbuild.SOURCE, "/another/checkout/build/src", "../../src")]
+	log.write_text("\n".join(texts))
+	report.check(kbuild.warnings_in(log) == ["lib/vsprintf.c:1683:9: warning: maybe so"],
+		     "a warning is the same in each checkout", kbuild.warnings_in(log))
 
 
 def check_parts_of_padata(report):
