@@ -684,7 +684,7 @@ def warnings_in(log):
 	"""Files as they are named in the tree. What comes from ccache names them as they were
 	in the checkout that compiled them first."""
 	lines = log.read_text(errors="replace").splitlines()
-	return sorted({re.sub(r"^/\S*?/src/", "", line.strip()).replace("../../src/", "")
+	return sorted({re.sub(r"^/\S*/src/", "", line.strip()).replace("../../src/", "")
 		       for line in lines if re.search(r"\b(warning|error):", line)})
 
 
