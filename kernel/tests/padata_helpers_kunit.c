@@ -592,6 +592,10 @@ static void run_process(struct kunit *test, struct process *process)
 {
 	pid_t pid;
 
+	if (process->all_meet && nr_usable_cpus() < NR_HELPERS + 1)
+		kunit_skip(test, "needs %d CPUs that helpers may use",
+			   NR_HELPERS + 1);
+
 	/* Otherwise the process would be gone before it can be waited for. */
 	kernel_sigaction(SIGCHLD, SIG_DFL);
 	pid = user_mode_thread(run_as_process, process, SIGCHLD);
@@ -609,9 +613,6 @@ static void helpers_as_caller(struct kunit *test)
 {
 	struct process process = { .nr_jobs = 20, .all_meet = true };
 
-	if (nr_usable_cpus() < NR_HELPERS + 1)
-		kunit_skip(test, "needs %d CPUs that helpers may use",
-			   NR_HELPERS + 1);
 	run_process(test, &process);
 }
 
@@ -624,9 +625,6 @@ static void helpers_as_caller_in_a_transaction(struct kunit *test)
 		.in_transaction	= true,
 	};
 
-	if (nr_usable_cpus() < NR_HELPERS + 1)
-		kunit_skip(test, "needs %d CPUs that helpers may use",
-			   NR_HELPERS + 1);
 	run_process(test, &process);
 }
 
@@ -639,9 +637,6 @@ static void helpers_as_caller_with_migration_off(struct kunit *test)
 		.stays_on_cpu	= true,
 	};
 
-	if (nr_usable_cpus() < NR_HELPERS + 1)
-		kunit_skip(test, "needs %d CPUs that helpers may use",
-			   NR_HELPERS + 1);
 	run_process(test, &process);
 }
 
@@ -653,9 +648,6 @@ static void helpers_as_caller_do_their_own_jobs_alone(struct kunit *test)
 		.nests		= true,
 	};
 
-	if (nr_usable_cpus() < NR_HELPERS + 1)
-		kunit_skip(test, "needs %d CPUs that helpers may use",
-			   NR_HELPERS + 1);
 	run_process(test, &process);
 }
 
