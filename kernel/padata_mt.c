@@ -19,6 +19,7 @@
 #include <linux/sched.h>
 #include <linux/sched/bandwidth.h>
 #include <linux/sched/cputime.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/topology.h>
@@ -173,14 +174,21 @@ static void padata_mt_come_too_late(struct padata_work *pw)
 /* Give up a helper that has not begun.  False if it has. */
 static bool padata_mt_give_up(struct padata_work *pw)
 {
+	struct task_struct *user = NULL;
 	bool begun;
 
 	raw_spin_lock(&pw->lock);
 	begun = pw->task;
-	if (!begun)
+	if (!begun) {
 		pw->run = NULL;
+		/* It frees @pw, and ends, as soon as it sees that. */
+		if (pw->user)
+			user = get_task_struct(pw->user);
+	}
 	raw_spin_unlock(&pw->lock);
 
+	if (user)
+		padata_user_let_go(user);
 	return !begun;
 }
 

@@ -51,7 +51,9 @@ struct padata_mt_run {
  * @thread: The helper, as the chunks know it.
  * @cpu: The CPU that was claimed for it.
  * @node: The node of that CPU.
- * @user: It is a user worker, and this work is not one of the pool.
+ * @user: The thread that is the helper, if that is a user worker: this work is not
+ *	  one of the pool then.  Not to be followed once the helper has begun, or was
+ *	  given up.
  * @task: The thread that is the helper; NULL until it has begun.  Protected by
  *	  @lock.
  * @helping: Among the helpers of its job that have begun.
@@ -66,7 +68,7 @@ struct padata_work {
 	struct padata_thread	thread;
 	int			cpu;
 	int			node;
-	bool			user;
+	struct task_struct	*user;
 	struct task_struct	*task;
 	struct list_head	helping;
 	bool			lent;
@@ -135,6 +137,7 @@ void padata_memory_leave(const struct padata_work *pw, unsigned int old_scopes);
 
 bool padata_user_wanted(const struct padata_mt_job *job);
 struct padata_work *padata_user_start(const struct padata_work *like);
+void padata_user_let_go(struct task_struct *task);
 
 /*
  * What is counted: kernel/padata_stats.c

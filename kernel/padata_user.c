@@ -96,7 +96,6 @@ struct padata_work *padata_user_start(const struct padata_work *like)
 	if (!pw)
 		return NULL;
 	raw_spin_lock_init(&pw->lock);
-	pw->user = true;
 	pw->run = like->run;
 	pw->cpu = like->cpu;
 	pw->node = like->node;
@@ -108,8 +107,24 @@ struct padata_work *padata_user_start(const struct padata_work *like)
 		return NULL;
 	}
 
+	pw->user = task;
 	/* The thread does not run yet, so it does not have to be migrated. */
 	set_cpus_allowed_ptr(task, cpumask_of(pw->cpu));
 	wake_up_new_task(task);
 	return pw;
+}
+
+/**
+ * padata_user_let_go - let a helper that was given up end where it can
+ * @task: The thread that is the helper.  Its reference is put.
+ *
+ * Other work may keep it from its CPU for long, and a process ends, execs or dumps
+ * core only when each of its threads has ended.
+ *
+ * Context: Process context, by the task that has started it.
+ */
+void padata_user_let_go(struct task_struct *task)
+{
+	set_cpus_allowed_ptr(task, &current->cpus_mask);
+	put_task_struct(task);
 }

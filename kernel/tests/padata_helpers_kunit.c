@@ -13,7 +13,10 @@
 #include <linux/compiler.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
+#include <linux/err.h>
 #include <linux/errno.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
 #include <linux/memcontrol.h>
 #include <linux/mman.h>
 #include <linux/mutex.h>
@@ -36,6 +39,8 @@
 
 /* Each does one chunk, and waits in it until all threads are in theirs. */
 #define NR_HELPERS	2
+/* Less than what the watchdogs look for. */
+#define HOG		(10 * HZ)
 
 static bool come_true(atomic_t *counter, int value)
 {
@@ -588,23 +593,27 @@ static int run_as_process(void *arg)
 	do_exit(0);
 }
 
-static void run_process(struct kunit *test, struct process *process)
+static void wait_for_process(struct kunit *test, int (*fn)(void *), void *arg)
 {
 	pid_t pid;
 
-	if (process->all_meet && nr_usable_cpus() < NR_HELPERS + 1)
-		kunit_skip(test, "needs %d CPUs that helpers may use",
-			   NR_HELPERS + 1);
-
 	/* Otherwise the process would be gone before it can be waited for. */
 	kernel_sigaction(SIGCHLD, SIG_DFL);
-	pid = user_mode_thread(run_as_process, process, SIGCHLD);
+	pid = user_mode_thread(fn, arg, SIGCHLD);
 	KUNIT_EXPECT_GT(test, pid, 0);
 	/* Its helpers have ended, too, when this returns. */
 	if (pid > 0)
 		kernel_wait(pid, NULL);
 	kernel_sigaction(SIGCHLD, SIG_IGN);
+}
 
+static void run_process(struct kunit *test, struct process *process)
+{
+	if (process->all_meet && nr_usable_cpus() < NR_HELPERS + 1)
+		kunit_skip(test, "needs %d CPUs that helpers may use",
+			   NR_HELPERS + 1);
+
+	wait_for_process(test, run_as_process, process);
 	KUNIT_EXPECT_EQ(test, atomic_read(&process->nr_wrong), 0);
 }
 
@@ -663,6 +672,92 @@ static void helpers_as_caller_that_are_late(struct kunit *test)
 	expect_all_works_free(test);
 }
 
+/* A process with a helper that cannot get to its CPU. */
+struct held_up {
+	struct cpumask	cpus;
+	bool		hogging;
+	bool		cloned;
+	bool		let_go;
+};
+
+/* For a while nobody else runs on this CPU. */
+static int hog_cpu(void *arg)
+{
+	struct held_up *held_up = arg;
+	unsigned long until = jiffies + HOG;
+
+	preempt_disable();
+	WRITE_ONCE(held_up->hogging, true);
+	while (!kthread_should_stop() && time_before(jiffies, until))
+		cpu_relax();
+	WRITE_ONCE(held_up->hogging, false);
+	preempt_enable();
+
+	while (!kthread_should_stop())
+		usleep_range(1000, 2000);
+	return 0;
+}
+
+static int look_for_clone(unsigned long start, unsigned long end, void *arg)
+{
+	struct held_up *held_up = arg;
+
+	held_up->cloned = get_nr_threads(current) > 1;
+	return 0;
+}
+
+static int run_held_up(void *arg)
+{
+	struct held_up *held_up = arg;
+	DEFINE_PADATA_MT_JOB(job,
+			     .thread_fn = look_for_clone,
+			     .fn_arg = held_up,
+			     .size = 2,
+			     .align = 1,
+			     .max_threads = 2,
+			     .as_caller = true);
+	struct task_struct *hog;
+
+	/* The hog is on the other CPU. */
+	set_cpus_allowed_ptr(current, cpumask_of(cpumask_first(&held_up->cpus)));
+	hog = kthread_create_on_cpu(hog_cpu, held_up, cpumask_last(&held_up->cpus),
+				    "padata_hog/%u");
+	if (IS_ERR(hog))
+		do_exit(0);
+	wake_up_process(hog);
+	while (!READ_ONCE(held_up->hogging))
+		usleep_range(1000, 2000);
+	set_cpus_allowed_ptr(current, &held_up->cpus);
+
+	padata_do_multithreaded(&job);
+	while (READ_ONCE(held_up->hogging) && !held_up->let_go) {
+		usleep_range(1000, 2000);
+		held_up->let_go = get_nr_threads(current) == 1;
+	}
+	kthread_stop(hog);
+	do_exit(0);
+}
+
+/* A process would have to wait for such a helper when it ends. */
+static void helpers_as_caller_end_though_their_cpu_is_busy(struct kunit *test)
+{
+	struct held_up *held_up = kunit_kzalloc(test, sizeof(*held_up), GFP_KERNEL);
+	unsigned int cpu;
+
+	KUNIT_ASSERT_NOT_NULL(test, held_up);
+	if (nr_usable_cpus() < 2)
+		kunit_skip(test, "needs 2 CPUs that helpers may use");
+
+	for_each_cpu_and(cpu, wq_unbound_cpus(), cpu_online_mask) {
+		if (cpumask_weight(&held_up->cpus) < 2)
+			cpumask_set_cpu(cpu, &held_up->cpus);
+	}
+	wait_for_process(test, run_held_up, held_up);
+	KUNIT_EXPECT_TRUE(test, held_up->cloned);
+	KUNIT_EXPECT_TRUE(test, held_up->let_go);
+	expect_all_works_free(test);
+}
+
 static struct kunit_case padata_helpers_cases[] = {
 	KUNIT_CASE(helpers_priority),
 	KUNIT_CASE(helpers_realtime_priority),
@@ -677,6 +772,7 @@ static struct kunit_case padata_helpers_cases[] = {
 	KUNIT_CASE(helpers_as_caller_with_migration_off),
 	KUNIT_CASE(helpers_as_caller_do_their_own_jobs_alone),
 	KUNIT_CASE(helpers_as_caller_that_are_late),
+	KUNIT_CASE(helpers_as_caller_end_though_their_cpu_is_busy),
 	{}
 };
 
