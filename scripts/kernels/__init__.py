@@ -82,16 +82,13 @@ TOOLCHAINS = {
 }
 
 # Each is the fragment of its name, laid over kernel/configs/padata_mt.config
-VARIANTS = ("-debug", "-off", "-up", "-kcsan", "-check", "-bench", "-rt", "-strict")
-WITHOUT_FRAGMENT = ("", "-strict")
-# Compiled with W=1, and looked at by sparse
-STRICT = ("-off", "-strict")
+VARIANTS = ("-debug", "-off", "-up", "-kcsan", "-check", "-bench", "-rt")
 # Kernels with these need a guest to suit them
 SANITIZERS = ("-debug", "-kcsan")
 # Options that only some trees have: which, its fragment, and the variants with it
 OPTIONAL = (
 	("PADATA_KUNIT_TEST", "kernel/configs/padata_mt_kunit.config",
-	 ("", "-debug", "-up", "-kcsan", "-check", "-rt", "-strict")),
+	 ("", "-debug", "-up", "-kcsan", "-check", "-rt")),
 	("PADATA_TORTURE_TEST", "kernel/configs/padata_mt_torture.config",
 	 ("-debug", "-kcsan", "-rt")),
 	("DEFERRED_STRUCT_PAGE_INIT_CHECK", "kernel/configs/padata_mt_check.config",
@@ -124,8 +121,7 @@ class Name:
 		"""Files below the top folder, the last one winning."""
 		paths = ["kernel/configs/padata_mt.config", self.architecture.fragment]
 		laid_over = f"kernel/configs/padata_mt_{self.variant[1:]}.config"
-		if self.variant not in WITHOUT_FRAGMENT and (
-				laid_over not in [path for _, path, _ in OPTIONAL]):
+		if self.variant and laid_over not in [path for _, path, _ in OPTIONAL]:
 			paths.append(laid_over)
 		return paths
 
@@ -152,18 +148,19 @@ class Name:
 		return self.variant in SANITIZERS
 
 	@property
+	def single(self):
+		"""Whether it is one of many patches, which share a folder."""
+		return "/" in self.what
+
+	@property
 	def strict(self):
-		return self.variant in STRICT and not self.compiler
+		"""Whether W=1 and sparse look at the sources that the series changes."""
+		return self.single and not (self.compiler or self.suffix)
 
 	@property
-	def warns(self):
-		"""Whether the base gives warnings, too, when it is built like this."""
-		return self.strict or bool(self.compiler)
-
-	@property
-	def linked(self):
-		"""The kernel by gcc with the same options, which is built as a whole."""
-		return f"{self.what}{self.suffix}{self.variant.replace('-strict', '')}"
+	def by_gcc(self):
+		"""The kernel with the same options that gcc builds as a whole."""
+		return f"{self.what}{self.suffix}{self.variant}"
 
 
 def parse(name):

@@ -48,6 +48,10 @@ REPRODUCIBLE = ["KBUILD_BUILD_TIMESTAMP=2026-01-01", "KBUILD_BUILD_USER=padata",
 		"KBUILD_BUILD_HOST=mt", "KBUILD_BUILD_VERSION=1"]
 
 
+# Sources in C that have another file in them by .incbin, as patterns of make
+WITH_INCBIN = ("%/configs.c", "%/kheaders.c")
+
+
 class Extent(enum.IntEnum):
 	"""How much of a kernel is made."""
 	OWN = 1		# the objects of the sources that the series changes
@@ -188,14 +192,19 @@ def make_command(output, name):
 		   f"ARCH={architecture.kernel}",
 		   f"CROSS_COMPILE={architecture.cross}",
 		   # Says in its first line which kernel it is
-		   f"LOCALVERSION=-{what}" if "/" not in what else "LOCALVERSION=-patch",
+		   f"LOCALVERSION=-{what}" if not name.single else "LOCALVERSION=-patch",
 		   # Names in warnings as they are in the tree, with ccache too
 		   "KCPPFLAGS=-fmacro-prefix-map=../../src/=",
-		   *name.toolchain.make, *["W=1"] * name.strict]
-	cc = compiler(name)
-	if shutil.which("ccache"):
-		cc = f"ccache {cc}"
-	return command + [f"CC={cc}"]
+		   *name.toolchain.make]
+	return command + [cached_compiler(name)]
+
+
+def cached_compiler(name):
+	"""What has make use ccache, if it is there. ccache in depend mode, which saves a
+	quarter of the work for what is not in the cache yet, does not see .incbin."""
+	ccache = f"$(if $(filter %.S {' '.join(WITH_INCBIN)},$<),,ccache )" * bool(
+		shutil.which("ccache"))
+	return f"CC={ccache}{compiler(name)}"
 
 
 def make_environment():
@@ -203,12 +212,8 @@ def make_environment():
 	environment = {key: value for key, value in os.environ.items()
 		       if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "CC")
 		       and not key.startswith("GIT_")}
-	# Not in depend mode, though that is a quarter less work for what is not there yet:
-	# ccache sees .incbin only where it preprocesses, and an image is one
 	environment.update(CCACHE_BASEDIR=str(BUILD), CCACHE_NOHASHDIR="1",
-			   CCACHE_NODEPEND="1", LC_ALL="C",
-			   # What depend mode has left in a cache is taken in any mode
-			   CCACHE_NAMESPACE="padata-mt",
+			   CCACHE_DEPEND="1", LC_ALL="C",
 			   # Which it gives to a shell, unquoted
 			   PWD=str(BUILD))
 	home = os.environ.get("HOME")
@@ -305,16 +310,15 @@ class Plan:
 	def stamp(self):
 		"""All that decides what comes of it, and is kept with it."""
 		tree = git("rev-parse", f"{self.commit}^{{tree}}").stdout.strip()
-		return {"tree": tree, **self.made_with}
+		stamp = {"tree": tree, **self.made_with}
+		if self.is_base:
+			# Whose warnings it is asked for
+			stamp["own"] = sorted(changed_files("base", "HEAD"))
+		return stamp
 
 	def stamp_file(self, extent):
 		return self.place / (".stamp" if extent is Extent.WHOLE
 				     else f".{extent.name.lower()}")
-
-	@property
-	def single(self):
-		"""Whether it is one of many patches, which share a folder."""
-		return "/" in self.parsed.what
 
 	@property
 	def is_base(self):
@@ -338,7 +342,7 @@ def plan(name):
 	# The kernels of single patches differ little: they share one folder, so
 	# that each takes seconds, and only the image is kept
 	folder = (f"patch{parsed.suffix}{parsed.compiler}{parsed.variant}"
-		  if "/" in parsed.what else name)
+		  if parsed.single else name)
 	output = BUILD / "kernel" / folder
 	return Plan(name, parsed, commit, fragments, output,
 		    make_command(output, parsed))
@@ -371,8 +375,10 @@ def made_by(rule, output):
 
 def linked_objects(output):
 	"""What the kernel was linked from: a folder has objects of earlier ones, too."""
-	return subprocess.run(["ar", "t", "vmlinux.a"], cwd=output, text=True, check=True,
-			      capture_output=True).stdout.splitlines()
+	archives = ["vmlinux.a", *output.glob("lib/lib.a"), *output.glob("arch/*/lib/lib.a")]
+	return [made for archive in archives for made in subprocess.run(
+		["ar", "t", os.path.relpath(output / archive, output)], cwd=output, text=True,
+		check=True, capture_output=True).stdout.splitlines()]
 
 
 def objects_of(output, files):
@@ -386,6 +392,8 @@ def objects_of(output, files):
 def objects_of_folder(folder, config):
 	"""The objects that a folder's Makefile names for a configuration, with the parts of
 	those that have parts."""
+	if not (SOURCE / folder / "Makefile").exists():
+		return []
 	rules = f"""
 srctree := {SOURCE}
 src := $(srctree)/{folder}
@@ -398,12 +406,17 @@ objects-here := $(obj-y) $(obj-m) $(lib-y)
 padata-mt-print:
 	$(info $(foreach o,$(objects-here),$(o) $($(o:.o=-y)) $($(o:.o=-m)) $($(o:.o=-objs))))
 """
+	return [word for word in printed_by_make(BUILD, rules, f"{folder}/Makefile")
+		if word.endswith(".o")]
+
+
+def printed_by_make(place, rules, about):
+	"""The words that make prints for the target padata-mt-print."""
 	ended = run_program("make", "-s", "-f", "-", "padata-mt-print", input=rules,
-			    env=make_environment())
+			    cwd=place, env=make_environment())
 	if ended.returncode:
-		raise Failure(f"could not read {folder}/Makefile: "
-			      + reason(ended.stderr.splitlines()))
-	return [word for word in ended.stdout.split() if word.endswith(".o")]
+		raise Failure(f"could not read {about}: " + reason(ended.stderr.splitlines()))
+	return ended.stdout.split()
 
 
 def digests_of(output):
@@ -445,7 +458,7 @@ def holds(planned, extent):
 	"""Whether what is in a plan's folder is what making it would give: make
 	alone takes long to find out that there is nothing to do."""
 	built = made_as(planned)
-	if not built or planned.is_base and built.get("name") != planned.name:
+	if not built or planned.is_base:
 		return False
 	if built.get("extent", 0) < extent:
 		return False
@@ -462,7 +475,13 @@ def holds(planned, extent):
 	       or status == "A" and path.endswith(".h")
 	       for path, status in changed.items()):
 		return False
-	return not changed or not readers(planned.output, changed)
+	found = readers(planned.output, changed)
+	if found and extent is Extent.WHOLE:
+		# A folder that began as a copy has what another configuration wanted, too
+		linked = set(linked_objects(planned.output))
+		found = [made for made in found if made in linked or not made.endswith(".o")
+			 or made.startswith(("arch/", "scripts/", "tools/"))]
+	return not found
 
 
 @contextlib.contextmanager
@@ -480,9 +499,9 @@ def working_in(output):
 OF_FOLDER = ("O=", "LOCALVERSION=")
 
 
-def made_alike(made_with, *but_for):
+def made_alike(made_with):
 	return [made_with["compiler"], [word for word in made_with["make"]
-					if not word.startswith((*OF_FOLDER, *but_for))]]
+					if not word.startswith(OF_FOLDER)]]
 
 
 def make_config(planned, target, made_from, log):
@@ -501,10 +520,16 @@ def make_config(planned, target, made_from, log):
 	scratch.rename(known)
 
 
+@functools.cache
+def added_options():
+	diff = git("diff", "-U0", "base", "HEAD", "--", "*Kconfig*").stdout
+	return {f"CONFIG_{name}" for name in re.findall(r"^\+(?:menu)?config (\w+)", diff, re.M)}
+
+
 def configure(planned, log):
 	"""Make the .config, unless it is there and made from the same."""
 	stamp_file, config = planned.output / ".configured", planned.output / ".config"
-	made_from = [kconfig_of(planned.commit), *made_alike(planned.made_with, "W=")]
+	made_from = [kconfig_of(planned.commit), *made_alike(planned.made_with)]
 
 	def stamp():
 		return json.dumps([*made_from, planned.made_with["config"], hashlib.sha256(
@@ -512,7 +537,10 @@ def configure(planned, log):
 
 	if config.exists() and stamp_file.exists() and stamp_file.read_text() == stamp():
 		return
-	make_config(planned, "tinyconfig", made_from, log)
+	# It takes twice as long as the rest, and differs only in what is dropped from it
+	make_config(planned, "tinyconfig", [base_tree(), *made_from[1:]], log)
+	config.write_text("".join(line for line in config.read_text().splitlines(keepends=True)
+				  if added_options().isdisjoint(re.findall(r"\w+", line))))
 	# Not by the kernel's merge_config.sh, which takes no path with a blank
 	config.write_text(merged([config, *planned.fragments]))
 	make_config(planned, "olddefconfig", [*made_from, planned.made_with["config"]], log)
@@ -571,26 +599,67 @@ def image_targets(planned):
 
 
 def objects_to_make(planned, extent):
-	"""As a kernel that is built as a whole has them, which knows what has gone into
-	each."""
-	model = plan(planned.parsed.linked)
-	compile_at(model)
 	changed = changed_files("base", "HEAD")
-	return [made for made, source in objects_of(model.output, changed).items()
-		if source in changed or extent is Extent.TOUCHED]
+	if extent is Extent.OWN:
+		return objects_named(changed, planned.output / ".config")
+	# A kernel that is built as a whole knows what has gone into each
+	model = plan(planned.parsed.by_gcc)
+	compile_at(model)
+	return list(objects_of(model.output, changed))
 
 
-def sparse_for(files):
-	"""What has make look by sparse at those files that it compiles, and at no other."""
+def objects_named(files, config):
+	"""The objects of those of the files that Makefiles name for a configuration."""
+	sources = sorted(Path(file) for file in files if file.endswith((".c", ".S"))
+			 and not file.startswith("tools/"))
+	found = []
+	for folder, some in itertools.groupby(sources, key=lambda path: path.parent):
+		named = objects_of_folder(folder, config)
+		found += [str(path.with_suffix(".o")) for path in some
+			  if path.with_suffix(".o").name in named]
+	return found
+
+
+def strictly(planned, files):
+	"""What has make look as strictly as with W=1 and by sparse at those files that it
+	compiles, and at no other."""
 	sources = " ".join(f"%/{file}" for file in sorted(files) if file.endswith(".c"))
-	return ["C=1", f"CHECK=$(if $(filter {sources},$<),sparse,:)"]
+	one_of_them = f"$(if $(filter {sources},$<),"
+	return ["C=1", f"CHECK={one_of_them}sparse,:)",
+		f"CFLAGS_KERNEL={one_of_them}{flags_of_w1(planned)})",
+		f"cmd_checkdoc={one_of_them}$(srctree)/scripts/kernel-doc -none $<)"]
+
+
+def flags_of_w1(planned):
+	"""As the kernel's make has them: W=1 itself would be for all of the kernel."""
+	return flags_of_w1_with(planned.output, compiler(planned.parsed), planned.parsed.variant)
+
+
+@functools.cache
+def flags_of_w1_with(output, program, variant):
+	"""With one variant that do not differ from patch to patch."""
+	said = printed_by_make(output, f"""
+CC := {program}
+KBUILD_CFLAGS :=
+KBUILD_CPPFLAGS :=
+include .config
+include {SOURCE}/scripts/Kbuild.include
+include {SOURCE}/scripts/Makefile.compiler
+KBUILD_EXTRA_WARN := 1
+include {SOURCE}/scripts/Makefile.extrawarn
+padata-mt-print:
+	$(info $(KBUILD_CPPFLAGS) $(KBUILD_CFLAGS))
+""", "scripts/Makefile.extrawarn")
+	# A .config has quotes, which make's form of it has not
+	return " ".join(said).replace('"', "")
 
 
 def make_in_folder(planned, extent):
 	output, commit = planned.output, planned.commit
 	link = extent is Extent.WHOLE
 	all_warnings = output / ".warnings"
-	wants_all = link and planned.is_base and planned.parsed.warns
+	# Sources that no patch changes give some, too
+	wants_all = link and planned.is_base and planned.parsed.compiler
 	if wants_all and not (all_warnings.exists() and made_as(planned)):
 		# Only what is compiled gives its warnings, so nothing is copied either
 		shutil.rmtree(output, ignore_errors=True)
@@ -605,11 +674,13 @@ def make_in_folder(planned, extent):
 	with open(planned.log("build"), "w") as log:
 		configure(planned, log)
 		targets = image_targets(planned) if link else objects_to_make(planned, extent)
-		if planned.single:
+		if planned.parsed.single:
 			remove_objects(planned, unfinished)
 		if targets:
-			sparse = sparse_for(changed_files("base", "HEAD")) * planned.parsed.strict
-			run_make(planned.name, planned.command + sparse + targets, log, expected)
+			command = planned.command + targets
+			if planned.parsed.strict:
+				command += strictly(planned, changed_files("base", "HEAD"))
+			run_make(planned.name, command, log, expected)
 		if wants_all and unfinished:
 			log.flush()
 			shutil.copyfile(log.name, all_warnings)

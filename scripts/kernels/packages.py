@@ -247,13 +247,11 @@ def configure(config, settings, command, log):
 # ---- building ----------------------------------------------------------------
 
 def make_command(settings):
-	cc = kbuild.compiler(NAME)
-	if shutil.which("ccache"):
-		cc = f"ccache {cc}"
 	source = os.path.relpath(kbuild.SOURCE, settings.objects)
 	return ["make", "-C", kbuild.SOURCE, f"O={settings.objects}", f"-j{settings.jobs}",
 		f"ARCH={NAME.architecture.kernel}", f"LOCALVERSION=-padata-mt-{settings.name}",
-		f"KCPPFLAGS=-fmacro-prefix-map={source}/=", f"CC={cc}"]
+		f"KCPPFLAGS=-fmacro-prefix-map={source}/=",
+		kbuild.cached_compiler(NAME)]
 
 
 def need_space(final, settings):

@@ -2,14 +2,12 @@
 """Each patch builds, links and boots, and is quiet under W=1 and sparse.
 
 With CONFIG_PADATA and DEFERRED_STRUCT_PAGE_INIT on and off: gcc links both, and both are
-booted. By Clang, and for W=1 and sparse with the options on, only the sources that the
-series changes are compiled. At the last patch of each topic Clang compiles all that
-includes them, too, and links it with the options on, for a guest. The tests in user space
-compile at each patch.
+booted; W=1 and sparse look at the sources that the series changes. By Clang only these are
+compiled. At the last patch of each topic Clang compiles all that includes them, too, and
+links it with the options on, for a guest. The tests in user space compile at each patch.
 """
 
 import hashlib
-import itertools
 
 import kernels
 from host.failure import Failure
@@ -23,10 +21,7 @@ TIER = "long"
 GUEST = {"memory": "5G", "cpus": "2"}
 # Suffixes of scripts/build
 LINKED = {"": "gcc, options on", "-off": "gcc, options off"}
-COMPILED = {"-strict": "gcc, options on, W=1", "-clang": "Clang, options on",
-	    "-clang-off": "Clang, options off"}
-LINKED_AT_THE_END = "-clang"
-WITH_READERS_AT_THE_END = "-clang-off"
+COMPILED = {"-clang": "Clang, options on", "-clang-off": "Clang, options off"}
 
 
 class Boots:
@@ -48,14 +43,12 @@ def build(patch, last):
 	of those linked, and of those compiled; or raises Failure."""
 	linked = {patch + way: about for way, about in LINKED.items()}
 	compiled = {patch + way: about for way, about in COMPILED.items()}
-	extents = {"--own": list(compiled)}
+	extent = "--own"
 	if last:
-		whole, readers = patch + LINKED_AT_THE_END, patch + WITH_READERS_AT_THE_END
+		whole = f"{patch}-clang"
 		linked[whole] = compiled.pop(whole)
-		extents = {"--objects": [readers],
-			   "--own": [name for name in compiled if name != readers]}
-	ended = builds.script("scripts/build", *linked, *itertools.chain.from_iterable(
-		[option, *names] for option, names in extents.items()))
+		extent = "--objects"
+	ended = builds.script("scripts/build", *linked, extent, *compiled)
 	if not ended.ok:
 		raise Failure("\n".join(ended.details()))
 	return linked, compiled
