@@ -730,10 +730,10 @@ static int run_held_up(void *arg)
 	set_cpus_allowed_ptr(current, &held_up->cpus);
 
 	padata_do_multithreaded(&job);
-	while (READ_ONCE(held_up->hogging) && !held_up->let_go) {
+	while (get_nr_threads(current) > 1)
 		usleep_range(1000, 2000);
-		held_up->let_go = get_nr_threads(current) == 1;
-	}
+	/* It cannot have waited for the end of that. */
+	held_up->let_go = READ_ONCE(held_up->hogging);
 	kthread_stop(hog);
 	do_exit(0);
 }
