@@ -115,6 +115,17 @@ void padata_priority_init(struct padata_mt_run *run)
 	INIT_LIST_HEAD(&run->helping);
 }
 
+/* What the calling task was set to, whatever it has been lent. */
+static struct sched_attr padata_set_priority(void)
+{
+	return (struct sched_attr){
+		.size		= sizeof(struct sched_attr),
+		.sched_policy	= current->policy,
+		.sched_nice	= task_nice(current),
+		.sched_priority	= current->rt_priority,
+	};
+}
+
 /**
  * padata_priority_lower - the calling task gives way to everybody else
  * @before: Gets the priority that it has, for padata_priority_restore().
@@ -123,12 +134,7 @@ void padata_priority_init(struct padata_mt_run *run)
  */
 void padata_priority_lower(struct sched_attr *before)
 {
-	*before = (struct sched_attr){
-		.size		= sizeof(struct sched_attr),
-		.sched_policy	= current->policy,
-		.sched_nice	= task_nice(current),
-		.sched_priority	= current->rt_priority,
-	};
+	*before = padata_set_priority();
 	sched_setattr_nocheck(current, &padata_idle);
 }
 
@@ -141,6 +147,19 @@ void padata_priority_lower(struct sched_attr *before)
 void padata_priority_restore(const struct sched_attr *before)
 {
 	sched_setattr_nocheck(current, before);
+}
+
+/**
+ * padata_priority_pass_on - give a helper that was given up the caller's priority
+ * @task: The thread that is the helper.
+ *
+ * Context: Process context, by the caller.
+ */
+void padata_priority_pass_on(struct task_struct *task)
+{
+	struct sched_attr attr = padata_set_priority();
+
+	sched_setattr_nocheck(task, &attr);
 }
 
 /**

@@ -111,6 +111,7 @@ void padata_priority_lower(struct sched_attr *before);
 void padata_priority_help(struct padata_mt_run *run, struct padata_work *pw);
 void padata_priority_leave(struct padata_mt_run *run, struct padata_work *pw);
 void padata_priority_restore(const struct sched_attr *before);
+void padata_priority_pass_on(struct task_struct *task);
 void padata_priority_lend(struct padata_mt_run *run);
 
 /*

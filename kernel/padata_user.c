@@ -13,8 +13,9 @@
  * call, and moving a task between groups stops all forks of the system meanwhile.
  *
  * That costs a clone for each helper, so it is for jobs that run for long.  When
- * there can be no clone, ordinary helpers take their place: there may be no room
- * for more threads, or a signal is pending, in which case fork fails.
+ * there can be no clone, ordinary helpers take their place: a limit of threads may
+ * be reached, a signal may be pending, or children of the caller may belong into
+ * another PID namespace.
  *
  * vhost_task_create() makes such threads, too, but they have to be waited for.  In
  * a group that is out of quota a thread may not get to its first instruction for
@@ -107,6 +108,8 @@ struct padata_work *padata_user_start(const struct padata_work *like)
 		return NULL;
 	}
 
+	/* It has no part in what io_uring does, if its caller has. */
+	task->flags &= ~PF_IO_WORKER;
 	pw->user = task;
 	/* The thread does not run yet, so it does not have to be migrated. */
 	set_cpus_allowed_ptr(task, cpumask_of(pw->cpu));
@@ -118,13 +121,15 @@ struct padata_work *padata_user_start(const struct padata_work *like)
  * padata_user_let_go - let a helper that was given up end where it can
  * @task: The thread that is the helper.  Its reference is put.
  *
- * Other work may keep it from its CPU for long, and a process ends, execs or dumps
- * core only when each of its threads has ended.
+ * Other work may keep it from its CPU for long, and it may have given way to others
+ * already.  A process ends, execs or dumps core only when each of its threads has
+ * ended.
  *
- * Context: Process context, by the task that has started it.
+ * Context: Process context, by the task that has started it.  May sleep.
  */
 void padata_user_let_go(struct task_struct *task)
 {
 	set_cpus_allowed_ptr(task, &current->cpus_mask);
+	padata_priority_pass_on(task);
 	put_task_struct(task);
 }

@@ -11,6 +11,7 @@
 #include <linux/array_size.h>
 #include <linux/atomic.h>
 #include <linux/compiler.h>
+#include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/err.h>
@@ -21,6 +22,7 @@
 #include <linux/mman.h>
 #include <linux/mutex.h>
 #include <linux/padata.h>
+#include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/prio.h>
@@ -595,6 +597,7 @@ static int run_as_process(void *arg)
 
 static void wait_for_process(struct kunit *test, int (*fn)(void *), void *arg)
 {
+	int status = 0;
 	pid_t pid;
 
 	/* Otherwise the process would be gone before it can be waited for. */
@@ -603,8 +606,9 @@ static void wait_for_process(struct kunit *test, int (*fn)(void *), void *arg)
 	KUNIT_EXPECT_GT(test, pid, 0);
 	/* Its helpers have ended, too, when this returns. */
 	if (pid > 0)
-		kernel_wait(pid, NULL);
+		kernel_wait(pid, &status);
 	kernel_sigaction(SIGCHLD, SIG_IGN);
+	KUNIT_EXPECT_EQ(test, status, 0);
 }
 
 static void run_process(struct kunit *test, struct process *process)
@@ -661,8 +665,8 @@ static void helpers_as_caller_do_their_own_jobs_alone(struct kunit *test)
 }
 
 /*
- * The jobs are so small that many helpers come too late.  The works of these
- * have to come back to the pool all the same.
+ * The jobs are so small that many helpers come too late.  They have to end all the
+ * same, and the works that they took the place of to come back to the pool.
  */
 static void helpers_as_caller_that_are_late(struct kunit *test)
 {
@@ -675,6 +679,7 @@ static void helpers_as_caller_that_are_late(struct kunit *test)
 /* A process with a helper that cannot get to its CPU. */
 struct held_up {
 	struct cpumask	cpus;
+	struct completion begun;
 	bool		hogging;
 	bool		cloned;
 	bool		let_go;
@@ -688,6 +693,7 @@ static int hog_cpu(void *arg)
 
 	preempt_disable();
 	WRITE_ONCE(held_up->hogging, true);
+	complete(&held_up->begun);
 	while (!kthread_should_stop() && time_before(jiffies, until))
 		cpu_relax();
 	WRITE_ONCE(held_up->hogging, false);
@@ -725,14 +731,13 @@ static int run_held_up(void *arg)
 	if (IS_ERR(hog))
 		do_exit(0);
 	wake_up_process(hog);
-	while (!READ_ONCE(held_up->hogging))
-		usleep_range(1000, 2000);
+	wait_for_completion(&held_up->begun);
 	set_cpus_allowed_ptr(current, &held_up->cpus);
 
 	padata_do_multithreaded(&job);
 	while (get_nr_threads(current) > 1)
 		usleep_range(1000, 2000);
-	/* It cannot have waited for the end of that. */
+	/* The helper did not wait for the end of the hog. */
 	held_up->let_go = READ_ONCE(held_up->hogging);
 	kthread_stop(hog);
 	do_exit(0);
@@ -748,6 +753,7 @@ static void helpers_as_caller_end_though_their_cpu_is_busy(struct kunit *test)
 	if (nr_usable_cpus() < 2)
 		kunit_skip(test, "needs 2 CPUs that helpers may use");
 
+	init_completion(&held_up->begun);
 	for_each_cpu_and(cpu, wq_unbound_cpus(), cpu_online_mask) {
 		if (cpumask_weight(&held_up->cpus) < 2)
 			cpumask_set_cpu(cpu, &held_up->cpus);
@@ -755,7 +761,6 @@ static void helpers_as_caller_end_though_their_cpu_is_busy(struct kunit *test)
 	wait_for_process(test, run_held_up, held_up);
 	KUNIT_EXPECT_TRUE(test, held_up->cloned);
 	KUNIT_EXPECT_TRUE(test, held_up->let_go);
-	expect_all_works_free(test);
 }
 
 static struct kunit_case padata_helpers_cases[] = {
