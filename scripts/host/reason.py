@@ -12,8 +12,6 @@ MAKE_GAVE_UP = re.compile(r"\S*make(\[\d+\])?: \*\*\* (\[|Waiting for unfinished
 NOISE = re.compile(r"\S*make(\[\d+\])?: ((Entering|Leaving) directory|Target .* not remade)"
 		   r"|  [A-Z0-9_]+ +\S"		# a step of the kernel's build
 		   r"|hint: |.*\b(warning|note): "
-		   # sparse, which ends no build
-		   r"|.* error: .*\(different (address spaces|base types|modifiers)\)"
 		   r"|tar: (Child returned status|Error is not recoverable|Exiting with)"
 		   r"|E: Sub-process |dpkg-deb: error: (tar|paste) subprocess"
 		   r"|collect2: |compilation terminated")

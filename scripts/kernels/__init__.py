@@ -83,6 +83,8 @@ TOOLCHAINS = {
 
 # Each is the fragment of its name, laid over kernel/configs/padata_mt.config
 VARIANTS = ("-debug", "-off", "-up", "-kcsan", "-check", "-bench", "-rt")
+# Those that each patch is built for
+STRICT = ("", "-off")
 # Kernels with these need a guest to suit them
 SANITIZERS = ("-debug", "-kcsan")
 # Options that only some trees have: which, its fragment, and the variants with it
@@ -155,7 +157,8 @@ class Name:
 	@property
 	def strict(self):
 		"""Whether W=1 and sparse look at the sources that the series changes."""
-		return self.single and not (self.compiler or self.suffix)
+		return self.single and self.variant in STRICT and not (
+			self.compiler or self.suffix)
 
 	@property
 	def by_gcc(self):

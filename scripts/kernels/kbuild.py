@@ -38,6 +38,7 @@ making = collections.defaultdict(threading.Lock)
 # The processes of make that run now, and the folders that they are in
 makes = set()
 busy = set()
+giving_up = threading.Event()
 
 # A whole build prints about this many lines; for the progress only
 WHOLE_BUILD = 1700
@@ -226,6 +227,9 @@ def run_make(name, command, log, expected=0, what="Building"):
 	"""Run it with its output in `log` and its progress on the screen."""
 	steps = 0
 
+	if giving_up.is_set():
+		raise Failure(f"{name} is not built: another kernel could not be")
+
 	def text():
 		share = f" of about {max(expected, steps)}" if expected else ""
 		return f"{what} {name}" + (f": step {steps}{share}" if steps else "")
@@ -256,7 +260,15 @@ def explain(name, log):
 	lines = Path(log.name).read_text(errors="replace").splitlines()
 	if any("No space left on device" in line for line in lines):
 		raise OSError(errno.ENOSPC, "no space")
+	if kernels.parse(name).strict:
+		lines = without_sparse(lines)
 	return f"{name} does not build: {reason(lines)} (all of it in {relative(log.name)})"
+
+
+def without_sparse(lines):
+	"""Its errors end no build. Unlike gcc it does not quote the source."""
+	return [line for line, after in zip(lines, [*lines[1:], ""])
+		if not re.match(r"\S+:\d+:\d+: error: ", line) or re.match(r" +\d+ \|", after)]
 
 
 def kconfig_of(commit):
@@ -312,8 +324,8 @@ class Plan:
 		tree = git("rev-parse", f"{self.commit}^{{tree}}").stdout.strip()
 		stamp = {"tree": tree, **self.made_with}
 		if self.is_base:
-			# Whose warnings it is asked for
-			stamp["own"] = sorted(changed_files("base", "HEAD"))
+			# Its warnings are those of these
+			stamp["files"] = files_of_series()
 		return stamp
 
 	def stamp_file(self, extent):
@@ -434,6 +446,10 @@ def changed_files(old, new):
 		in (line.split("\t") for line in lines.splitlines())}
 
 
+def files_of_series():
+	return sorted(changed_files("base", "HEAD"))
+
+
 def read_json(path):
 	"""What is in a file; None when it is not there, or not whole."""
 	try:
@@ -458,17 +474,24 @@ def holds(planned, extent):
 	"""Whether what is in a plan's folder is what making it would give: make
 	alone takes long to find out that there is nothing to do."""
 	built = made_as(planned)
-	if not built or planned.is_base:
+	if not built or built.get("extent", 0) < extent:
 		return False
-	if built.get("extent", 0) < extent:
+	if planned.is_base and built.get("name") != planned.name:
+		return False
+	# Of others nothing may have been made
+	if (planned.is_base or extent < Extent.WHOLE) and (
+			built.get("files") != files_of_series()):
 		return False
 	if extent is Extent.WHOLE and not planned.made.exists():
 		return False
 	if built["commit"] == planned.commit:
 		return True
 
-	changed = {path: status for path, status
-		   in changed_files(built["commit"], planned.commit).items()
+	changed = changed_files(built["commit"], planned.commit)
+	if planned.parsed.single:
+		# If another patch was built first, its warnings were not all of this one's
+		changed |= changed_files(f"{planned.commit}^", planned.commit)
+	changed = {path: status for path, status in changed.items()
 		   if not re.match(r"Documentation/|MAINTAINERS$|tools/testing/", path)}
 	# A new header may be found before another one
 	if any(re.search(r"(^|/)(Makefile|Kbuild|Kconfig)|^scripts/|^tools/", path)
@@ -477,10 +500,12 @@ def holds(planned, extent):
 		return False
 	found = readers(planned.output, changed)
 	if found and extent is Extent.WHOLE:
-		# A folder that began as a copy has what another configuration wanted, too
+		# A folder that began as a copy has what another configuration wanted, too. In
+		# these there is what is used in other ways than to be linked into the kernel
+		others = ("arch/", "drivers/firmware/", "scripts/", "tools/")
 		linked = set(linked_objects(planned.output))
 		found = [made for made in found if made in linked or not made.endswith(".o")
-			 or made.startswith(("arch/", "scripts/", "tools/"))]
+			 or made.startswith(others)]
 	return not found
 
 
@@ -537,7 +562,8 @@ def configure(planned, log):
 
 	if config.exists() and stamp_file.exists() and stamp_file.read_text() == stamp():
 		return
-	# It takes twice as long as the rest, and differs only in what is dropped from it
+	# A tinyconfig takes longer than all that follows. But for the options that the series
+	# adds, which are dropped, it is the same with any patch.
 	make_config(planned, "tinyconfig", [base_tree(), *made_from[1:]], log)
 	config.write_text("".join(line for line in config.read_text().splitlines(keepends=True)
 				  if added_options().isdisjoint(re.findall(r"\w+", line))))
@@ -575,7 +601,7 @@ def begin_folder(planned):
 		shutil.rmtree(copy, ignore_errors=True)
 		# What says that it is whole, and what could be taken for this kernel
 		shutil.copytree(model, copy, symlinks=True, ignore=shutil.ignore_patterns(
-			".built", ".configured", ".stamp", ".compiled", ".warnings",
+			".built", ".configured", ".stamp", ".own", ".touched", ".warnings",
 			"vmlinux", "System.map", planned.made.name))
 	# Where it is, only the tools know
 	for rule in [*copy.glob("tools/**/.*.cmd"), *copy.glob("tools/**/.*.d")]:
@@ -585,11 +611,15 @@ def begin_folder(planned):
 
 
 def compile_at(planned, extent=Extent.WHOLE):
-	"""Make a plan in its folder."""
+	"""Make a plan in its folder. Returns what the folder holds then."""
 	with making[planned.output]:
 		if not holds(planned, extent):
 			with working_in(planned.output):
 				make_in_folder(planned, extent)
+		if extent is Extent.WHOLE and planned.output != planned.place:
+			planned.image.parent.mkdir(parents=True, exist_ok=True)
+			shutil.copy(planned.made, planned.image)
+		return built_in(planned.output)
 
 
 def image_targets(planned):
@@ -631,34 +661,36 @@ def strictly(planned, files):
 
 
 def flags_of_w1(planned):
-	"""As the kernel's make has them: W=1 itself would be for all of the kernel."""
-	return flags_of_w1_with(planned.output, compiler(planned.parsed), planned.parsed.variant)
+	"""What W=1 has that make has not without it. W=1 itself would be for all of the
+	kernel."""
+	return " ".join(added_by_w1(planned.output, compiler(planned.parsed)))
 
 
 @functools.cache
-def flags_of_w1_with(output, program, variant):
-	"""With one variant that do not differ from patch to patch."""
-	said = printed_by_make(output, f"""
+def added_by_w1(output, program):
+	plain, strict = (printed_by_make(output, f"""
 CC := {program}
 KBUILD_CFLAGS :=
 KBUILD_CPPFLAGS :=
 include .config
 include {SOURCE}/scripts/Kbuild.include
 include {SOURCE}/scripts/Makefile.compiler
-KBUILD_EXTRA_WARN := 1
+KBUILD_EXTRA_WARN := {group}
 include {SOURCE}/scripts/Makefile.extrawarn
 padata-mt-print:
 	$(info $(KBUILD_CPPFLAGS) $(KBUILD_CFLAGS))
-""", "scripts/Makefile.extrawarn")
-	# A .config has quotes, which make's form of it has not
-	return " ".join(said).replace('"', "")
+""", "scripts/Makefile.extrawarn") for group in ("", "1"))
+	# W=1 for the most part does not turn off what is turned off without it
+	return [*(flag for flag in strict if flag not in plain),
+		*(flag.replace("-Wno-", "-W") for flag in plain
+		  if flag.startswith("-Wno-") and flag not in strict)]
 
 
 def make_in_folder(planned, extent):
 	output, commit = planned.output, planned.commit
 	link = extent is Extent.WHOLE
 	all_warnings = output / ".warnings"
-	# Sources that no patch changes give some, too
+	# By Clang, sources that no patch changes give some, too
 	wants_all = link and planned.is_base and planned.parsed.compiler
 	if wants_all and not (all_warnings.exists() and made_as(planned)):
 		# Only what is compiled gives its warnings, so nothing is copied either
@@ -690,7 +722,7 @@ def make_in_folder(planned, extent):
 		found = warnings_in(Path(log.name))
 	(output / ".built").write_text(json.dumps(
 		{"name": planned.name, "commit": commit, "made_with": planned.made_with,
-		 "extent": extent, "warnings": found}))
+		 "extent": extent, "files": files_of_series(), "warnings": found}))
 
 
 def remove_objects(planned, unfinished):
@@ -715,11 +747,7 @@ def build(name, extent=Extent.WHOLE):
 	stamp_file.unlink(missing_ok=True)
 	planned.log("build").write_text("")
 	planned.place.mkdir(parents=True, exist_ok=True)
-	compile_at(planned, extent)
-	if link and planned.output != planned.place:
-		planned.image.parent.mkdir(parents=True, exist_ok=True)
-		shutil.copy(planned.made, planned.image)
-	built = built_in(planned.output)
+	built = compile_at(planned, extent)
 	# Nothing was compiled for it if another one is named there
 	found = built["warnings"] if built.get("name") == name else []
 	stamp_file.write_text(json.dumps(planned.stamp | {"warnings": found}, indent=1) + "\n")
@@ -740,6 +768,8 @@ def side_by_side_at_commits(function, names):
 		for _, some in itertools.groupby(names, key=lambda name: plan(name).commit):
 			outcomes.update(side_by_side(function, list(some)))
 	except BaseException:
+		# Those that wait, too
+		giving_up.set()
 		for make in makes.copy():
 			make.terminate()
 		raise
@@ -766,7 +796,7 @@ def warnings(name):
 		 if is_built(planned, extent)]
 	if not known:
 		raise Failure(f"{name} is not built: run scripts/build {name}")
-	return [warning for stamp in known for warning in stamp.get("warnings", ())]
+	return sorted({warning for stamp in known for warning in stamp.get("warnings", ())})
 
 
 def new_warnings(name, base):

@@ -23,6 +23,8 @@ AT_BOOT = "static int __init toy(void)\n{\n\t%s\treturn 0;\n}\nlate_initcall(toy
 NOWHERE = "void toy_nowhere(void);\n" + AT_BOOT % "toy_nowhere();\n"
 PANIC = AT_BOOT % 'panic("toy");\n'
 UNUSED = "static const int toy = 1;\n"
+# Turned off, where the other one is only not turned on
+UNREAD = "void toy(void);\nvoid toy(void)\n{\n\tint toy;\n\n\ttoy = 1;\n}\n"
 ADDRESS_SPACES = """void toy(void);
 void toy(void)
 {
@@ -44,7 +46,7 @@ BREAKS = (
 	("the boot with options off", OFF, PANIC, "panic: .* toy"),
 	("a format", ON, FORMAT, r"gcc, options on: .*\bformat"),
 	("what W=1 warns of", ON, UNUSED, "unused-const-variable"),
-	("what W=1 warns of with options off", OFF, UNUSED, "unused-const-variable"),
+	("what W=1 warns of with options off", OFF, UNREAD, "unused-but-set-variable"),
 	("what sparse warns of", ON, ADDRESS_SPACES, "address space"),
 	("what sparse warns of with options off", OFF, ADDRESS_SPACES, "address space"),
 	("the build with Clang", f"{ON} && {CLANG}", "#error toy\n", "error: toy"),

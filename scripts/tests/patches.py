@@ -128,6 +128,13 @@ def check_objects(report, patch):
 		return
 	one_by_one, at_once = (kbuild.digests_of(kbuild.plan(kernel).output)
 			       for kernel in (patch, "series"))
+	changed = kbuild.files_of_series()
+	planned = kbuild.plan("series")
+	named = set(kbuild.objects_named(changed, planned.output / ".config"))
+	linked = {made for made, source in kbuild.objects_of(planned.output, changed).items()
+		  if source in changed}
+	report.check(named == linked, "Clang compiles the objects that are linked",
+		     sorted(named ^ linked)[:5])
 	differ = sorted(made for made in one_by_one.keys() | at_once.keys()
 			if one_by_one.get(made) != at_once.get(made))
 	report.check(at_once and not differ,
