@@ -48,7 +48,6 @@ WHOLE_BUILD = 1700
 REPRODUCIBLE = ["KBUILD_BUILD_TIMESTAMP=2026-01-01", "KBUILD_BUILD_USER=padata",
 		"KBUILD_BUILD_HOST=mt", "KBUILD_BUILD_VERSION=1"]
 
-
 # Sources in C that have another file in them by .incbin, as patterns of make
 WITH_INCBIN = ("%/configs.c", "%/kheaders.c")
 
@@ -63,7 +62,7 @@ class Extent(enum.IntEnum):
 @functools.cache
 def has_option(commit, symbol):
 	"""Whether a tree has an option that the series adds."""
-	paths = [path for path in changed_files("base", "HEAD") if "Kconfig" in path]
+	paths = [path for path in files_of_series() if "Kconfig" in path]
 	return bool(paths) and not git("grep", "-q", f"^config {symbol}$", commit, "--",
 				       *paths).returncode
 
@@ -629,7 +628,7 @@ def image_targets(planned):
 
 
 def objects_to_make(planned, extent):
-	changed = changed_files("base", "HEAD")
+	changed = files_of_series()
 	if extent is Extent.OWN:
 		return objects_named(changed, planned.output / ".config")
 	# A kernel that is built as a whole knows what has gone into each
@@ -653,7 +652,7 @@ def objects_named(files, config):
 def strictly(planned, files):
 	"""What has make look as strictly as with W=1 and by sparse at those files that it
 	compiles, and at no other."""
-	sources = " ".join(f"%/{file}" for file in sorted(files) if file.endswith(".c"))
+	sources = " ".join(f"%/{file}" for file in files if file.endswith(".c"))
 	one_of_them = f"$(if $(filter {sources},$<),"
 	return ["C=1", f"CHECK={one_of_them}sparse,:)",
 		f"CFLAGS_KERNEL={one_of_them}{flags_of_w1(planned)})",
@@ -711,7 +710,7 @@ def make_in_folder(planned, extent):
 		if targets:
 			command = planned.command + targets
 			if planned.parsed.strict:
-				command += strictly(planned, changed_files("base", "HEAD"))
+				command += strictly(planned, files_of_series())
 			run_make(planned.name, command, log, expected)
 		if wants_all and unfinished:
 			log.flush()
