@@ -14,7 +14,7 @@
  *
  * That costs a clone for each helper, so it is for jobs that run for long.  When
  * there can be no clone, ordinary helpers take their place: a limit of threads may
- * be reached, a signal may be pending, or children of the caller may belong into
+ * be reached, a signal may be pending, or children of the caller may be in
  * another PID namespace.
  *
  * vhost_task_create() makes such threads, too, but they have to be waited for.  In
