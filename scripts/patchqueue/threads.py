@@ -24,7 +24,7 @@ from pathlib import Path
 
 from host.failure import Failure
 from host.git import git, tree_git
-from host.places import BUILD, ROOT, make_folder, scratch_folder
+from host.places import BUILD, LINUX, ROOT, make_folder, scratch_folder
 from host.programs import call, encode, run_program
 from host.reason import reason
 from host.script import no_arguments, prepare
@@ -120,6 +120,9 @@ def copy_commits(base_commit):
 	names = f"{base_commit}\n" + in_clone("rev-list", f"{base_commit}..HEAD") + "\n"
 	tree_git("unpack-objects", "-q", input=in_clone(
 		"pack-objects", "-q", "--stdout", input=names, text=False))
+	# Nobody but this script, of which one runs at a time, has this lock; git can leave
+	# it behind when it is killed
+	(LINUX / ".git/refs/padata-mt/mailed.lock").unlink(missing_ok=True)
 	tree_git("update-ref", "refs/padata-mt/mailed", in_clone("rev-parse", "HEAD"))
 
 

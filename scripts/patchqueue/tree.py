@@ -219,8 +219,8 @@ def begin_applying():
 def take_over(own, queue, clone):
 	"""Have the kernel tree hold the commits of a clone, in which all has gone well."""
 	head = tree_git("rev-parse", "HEAD", at=clone)
-	tree_git("fetch", "-q", clone, "HEAD")
 	begin_applying()
+	tree_git("fetch", "-q", clone, "HEAD")
 	# Touches only files that differ, so that little is built anew
 	tree_git("reset", "-q", "--hard", head)
 	commits.write_applied(queue, head)

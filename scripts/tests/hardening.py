@@ -142,6 +142,24 @@ def killed(checkout, prepare, script, kill):
 	return problems
 
 
+def locks_taken_to_read(checkout):
+	"""What was wrong when scripts that are refused looked at the kernel tree. git would
+	save what it read of touched files in its index, whose lock it leaves behind when
+	it is killed at the wrong moment, and the user's own git has to wait for."""
+	place = toy.copy(checkout, "read")
+	other_queue(place)
+	tree = place / "build/linux"
+	(tree / "kernel/toy.c").write_text("edited")
+	os.utime(tree / "Makefile", (0, 0))
+	index = (tree / ".git/index").read_bytes()
+	for script in ("tree", "refresh"):
+		ended = toy.run(place, f"scripts/{script}")
+		if "uncommitted changes" not in ended.stderr:
+			yield f"{script} was not refused: {ended.stderr.strip()[-300:]}"
+		if (tree / ".git/index").read_bytes() != index:
+			yield f"{script} wrote git's index"
+
+
 # Who calls a script, and the terminal, may both end it
 TWICE = """
 import os, signal, sys
@@ -282,6 +300,9 @@ def check(report):
 		for kill in KILLS:
 			problems = killed(checkout, prepare, script, kill)
 			report.check(not problems, f"{kill} while {prepare.__doc__}", problems)
+	problems = list(locks_taken_to_read(checkout))
+	report.check(not problems, "none of git's locks is taken only to look at the tree",
+		     problems)
 	problems = killed_twice(checkout)
 	report.check(not problems, "two signals at once", problems)
 	problems = without_root(checkout)
