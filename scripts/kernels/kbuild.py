@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -26,7 +27,7 @@ from host.places import BUILD, LINUX, PLAIN_PATH, ROOT, relative
 from host.programs import end_with_parent, run_program, side_by_side
 from host.reason import reason
 from host.script import prepare
-from host.terminal import duration, progress, say, working_on
+from host.terminal import duration, say, working_on
 from patchqueue.commits import commit_of
 
 # One working tree for all kernels, moved from commit to commit: the objects
@@ -820,10 +821,14 @@ def sources(*tasks):
 			      "to it")
 	# Where there is a tree, it is built as it is, with what is not in patches/ yet
 	prepare(*tasks, tree=not LINUX.exists())
-	with open(BUILD / "src.lock", "w") as lock:
+	path = BUILD / "src.lock"
+	with open(path, "a") as lock:
 		try:
 			fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 		except BlockingIOError:
-			progress("Waiting for another build in this checkout")
-			fcntl.flock(lock, fcntl.LOCK_EX)
+			with working_on(lambda: f"Waiting for {path.read_text()}"):
+				fcntl.flock(lock, fcntl.LOCK_EX)
+		lock.truncate(0)
+		lock.write(" ".join([Path(sys.argv[0]).name, *sys.argv[1:]]))
+		lock.flush()
 		yield

@@ -29,6 +29,10 @@ SERIALIZED = "padata.o"
 FOLDERS = ("kernel", "lib")
 
 
+def calls_of_build():
+	return [[kernel] for kernel in KERNELS]
+
+
 def check(report):
 	check_incbin(report)
 	check_warnings(report)

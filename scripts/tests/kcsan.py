@@ -39,6 +39,10 @@ def check_console(report):
 			     found or ["it does not count"])
 
 
+def calls_of_build():
+	return [[KERNEL]]
+
+
 def check(report):
 	check_console(report)
 	if builds.build(report, KERNEL, f"{KERNEL} builds"):

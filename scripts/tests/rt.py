@@ -9,6 +9,10 @@ KERNEL = "series-rt"
 JOBS = 100000
 
 
+def calls_of_build():
+	return [[KERNEL]]
+
+
 def check(report):
 	if builds.build(report, KERNEL, f"{KERNEL} builds"):
 		kunit.check_kernels(report, KERNEL)

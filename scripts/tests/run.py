@@ -23,13 +23,14 @@ from pathlib import Path
 from host.failure import Failure
 from host.places import BUILD, ROOT
 from host.script import take_lock
-from tests import builds, junit
+from tests import ahead, builds, junit
 from tests.ktap import Report
 
 # In this order: what ends soon and fails often comes first; the patches come last, as
 # MINUTES leaves out only some of them. Each is the module of its name in
 # scripts/tests, and may say:
-#   TIER   "long": only with --full, or when named
+#   TIER              "long": only with --full, or when named
+#   calls_of_build()  the words of each call of scripts/build that takes long
 PARTS = ("queue", "mail", "engine", "figures", "results", "guides", "lava",
 	 "report", "documents", "build", "bench", "kunit", "matrix", "instructions",
 	 "selftests", "busy", "bad-input", "hardening", "torture",
@@ -97,6 +98,13 @@ def set_up(report):
 	return True
 
 
+def calls_of_build(parts):
+	"""Those whose packages are there, in the order of the parts."""
+	calls = [words for name in parts
+		 for words in getattr(module(name), "calls_of_build", list)()]
+	return [words for words in calls if ahead.can_be_built(words, TASKS)]
+
+
 def run_part(report, name, check):
 	report.begin(name)
 	try:
@@ -124,13 +132,14 @@ def main():
 	report = Report(1 + len(parts), limit)
 	try:
 		ready = run_part(report, "set-up", set_up)
-		for name in parts:
-			if not ready:
-				report.skip_part(name, "there is no set-up")
-			elif tier(name) == "long" and (reason := report.too_late()):
-				report.skip_part(name, reason)
-			else:
-				run_part(report, name, module(name).check)
+		with ahead.building(calls_of_build(parts) if ready else ()):
+			for name in parts:
+				if not ready:
+					report.skip_part(name, "there is no set-up")
+				elif tier(name) == "long" and (reason := report.too_late()):
+					report.skip_part(name, reason)
+				else:
+					run_part(report, name, module(name).check)
 	finally:
 		# What there is, when it is interrupted
 		if report.parts:

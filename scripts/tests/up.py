@@ -5,7 +5,13 @@ from tests import builds, kunit
 
 TIER = "long"
 
+KERNEL = "series-up"
+
+
+def calls_of_build():
+	return [[KERNEL]]
+
 
 def check(report):
-	if builds.build(report, "series-up", "series-up builds"):
-		kunit.check_kernels(report, "series-up")
+	if builds.build(report, KERNEL, f"{KERNEL} builds"):
+		kunit.check_kernels(report, KERNEL)
