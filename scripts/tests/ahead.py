@@ -2,6 +2,7 @@
 """Builds kernels while the tests leave a CPU idle: many of them use one only."""
 
 import contextlib
+import itertools
 import subprocess
 import threading
 
@@ -10,11 +11,15 @@ from host.places import ROOT
 from host.programs import end, end_with_parent
 
 
-def can_be_built(words, tasks):
-	"""Whether the packages are there that a call of scripts/build needs. Nothing is
-	installed in the background."""
-	return all(set(kernels.parse(word).tasks) <= set(tasks)
-		   for word in words if not word.startswith("--"))
+def joined(calls):
+	"""Kernels of one commit in one call, which builds them side by side: much of a build
+	uses one CPU only, too."""
+	def commits(words):
+		return {kernels.parse(word).what for word in words
+			if not word.startswith("--")}
+
+	for _, same in itertools.groupby(calls, key=commits):
+		yield [word for words in same for word in words]
 
 
 @contextlib.contextmanager
@@ -24,7 +29,7 @@ def building(calls):
 	starting, started, over = threading.Lock(), [], threading.Event()
 
 	def build_all():
-		for words in calls:
+		for words in joined(calls):
 			with starting:
 				if over.is_set():
 					return

@@ -189,6 +189,51 @@ def killed_twice(checkout):
 	return problems
 
 
+# What builds kernels while tests run must end with them
+AHEAD = """
+import os, signal, sys, time
+from pathlib import Path
+sys.path.insert(0, "scripts")
+sys.argv[0] = "scripts/toy"
+from host.script import run
+from tests import ahead
+ahead.ROOT = Path("ahead")
+def main():
+	with ahead.building([["series"], ["stock"]]):
+		while not Path("ahead/began").exists():
+			time.sleep(0.01)
+		os.kill(os.getpid(), signal.SIGTERM)
+		time.sleep(60)
+run(main)
+"""
+SLOW_BUILD = """#!/bin/sh
+echo $1 >> ahead/began
+exec sleep 60
+"""
+
+
+def killed_while_building_ahead(checkout):
+	"""What was wrong when tests were killed that had a kernel built meanwhile."""
+	place = toy.copy(checkout, "ahead")
+	build = place / "ahead/scripts/build"
+	build.parent.mkdir(parents=True)
+	build.write_text(SLOW_BUILD)
+	build.chmod(0o755)
+	tests = subprocess.Popen([sys.executable, "-c", AHEAD], cwd=place, text=True,
+				 start_new_session=True, stderr=subprocess.PIPE)
+	try:
+		said = tests.communicate(timeout=SOON)[1]
+	except subprocess.TimeoutExpired:
+		os.killpg(tests.pid, signal.SIGKILL)
+		said = tests.communicate()[1]
+	if tests.returncode != 143:
+		yield f"status {tests.returncode}, it said: {said}"
+	if left := group(tests.pid):
+		yield f"it left {', '.join(left)} behind"
+	if (began := (place / "ahead/began").read_text()) != "series\n":
+		yield f"begun were: {began}"
+
+
 # ---- without root ----------------------------------------------------------------
 
 def without_root(checkout):
@@ -303,6 +348,8 @@ def check(report):
 	problems = list(locks_taken_to_read(checkout))
 	report.check(not problems, "none of git's locks is taken only to look at the tree",
 		     problems)
+	problems = list(killed_while_building_ahead(checkout))
+	report.check(not problems, "a plain kill while kernels are built ahead", problems)
 	problems = killed_twice(checkout)
 	report.check(not problems, "two signals at once", problems)
 	problems = without_root(checkout)

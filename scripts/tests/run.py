@@ -30,7 +30,8 @@ from tests.ktap import Report
 # MINUTES leaves out only some of them. Each is the module of its name in
 # scripts/tests, and may say:
 #   TIER              "long": only with --full, or when named
-#   calls_of_build()  the words of each call of scripts/build that takes long
+#   calls_of_build()  the words of each call of scripts/build that takes long, and that
+#                     needs no packages but those of TASKS
 PARTS = ("queue", "mail", "engine", "figures", "results", "guides", "lava",
 	 "report", "documents", "build", "bench", "kunit", "matrix", "instructions",
 	 "selftests", "busy", "bad-input", "hardening", "torture",
@@ -99,10 +100,8 @@ def set_up(report):
 
 
 def calls_of_build(parts):
-	"""Those whose packages are there, in the order of the parts."""
-	calls = [words for name in parts
-		 for words in getattr(module(name), "calls_of_build", list)()]
-	return [words for words in calls if ahead.can_be_built(words, TASKS)]
+	return [words for name in parts
+		for words in getattr(module(name), "calls_of_build", list)()]
 
 
 def run_part(report, name, check):
