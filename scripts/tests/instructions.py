@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Struct pages and small jobs cost few instructions.
+"""Struct pages, small jobs and plugged memory cost few instructions.
 
-In series with one CPU, no more than so many, and fewer than in stock.
+In series with one CPU, no more than so many, and fewer than in stock. What a block of
+plugged memory costs does not depend on how much memory there is.
 
 Guest time counts instructions in these guests (see scripts/measure, which
 shows the figures), so this compares counts, the same on any host, never times.
 """
+
+import re
 
 from guests import guest
 from host.failure import Failure
@@ -17,6 +20,11 @@ SIZES = ("16G", "32G")
 PAGE_SIZE = 4096
 INSTRUCTIONS_PER_US = 1000
 
+# Memory that comes after boot, in blocks of 128 MiB
+PLUGGED = {"qemu": "-m slots=1,maxmem=64G -object memory-backend-ram,id=d0,size=1G,"
+		   "reserve=off -device pc-dimm,memdev=d0",
+	   "run": "scripts/tests/plug-memory"}
+
 # In the phase and over the whole boot. A struct page is eight stores and the
 # address of its list head; what the rest comes to is in the report of measure.
 MOST = {"deferred_us": 10, "boot_us": 19}
@@ -25,15 +33,17 @@ MOST = {"deferred_us": 10, "boot_us": 19}
 def check(report):
 	guests = {(kernel, size): boots.start(
 			kernel, {"memory": size, "cpus": "1", "icount": "yes",
-				 "timeout": "300"}, f"instructions/{size}-{kernel}.txt")
+				 "timeout": "300", **PLUGGED},
+			f"instructions/{size}-{kernel}.txt")
 		  for kernel in ("stock", "series") for size in SIZES}
-	times = {}
+	times, blocks = {}, {}
 	for (kernel, size), future in guests.items():
 		result, reason = boots.outcome(future)
 		if not report.check(result and result.ok, f"{kernel} boots with {size}",
 				    boots.describe(kernel, result) if result else [reason]):
 			return
 		times[kernel, size] = dmesg.parse(result.lines, result.log)
+		blocks[kernel, size] = block_of_plugged_memory(result.lines)
 
 	for what, name in (("deferred_us", "deferred init"), ("boot_us", "boot to init")):
 		stock, series = (per_page(times, kernel, what)
@@ -43,7 +53,28 @@ def check(report):
 		report.check(series <= MOST[what], f"{name}: at most {MOST[what]} "
 			     "instructions a page", [f"series takes {series:.2f}"])
 
+	check_plugged_memory(report, blocks)
 	check_small_job(report)
+
+
+def block_of_plugged_memory(lines):
+	"""How many instructions it took to bring one online."""
+	text = "\n".join(lines)
+	begin, count = re.search(r"^\[ *([\d.]+)\] plugged: (\d+) blocks$", text, re.M).groups()
+	end = re.search(r"^\[ *([\d.]+)\] all of them are online$", text, re.M)[1]
+	us = (float(end) - float(begin)) * 1e6
+	return us * INSTRUCTIONS_PER_US / int(count)
+
+
+def check_plugged_memory(report, blocks):
+	"""A tick more or less is nothing beside what grows with the size of the zone."""
+	small, large = (blocks["series", size] for size in SIZES)
+	stock = " and ".join(f"{blocks['stock', size] / 1e6:.1f}" for size in SIZES)
+	growth = blocks["stock", SIZES[1]] - blocks["stock", SIZES[0]]
+	report.check(large - small < growth / 4,
+		     f"a block of plugged memory: {small / 1e6:.1f} million instructions with "
+		     f"{SIZES[0]}, {large / 1e6:.1f} with {SIZES[1]}, stock {stock}",
+		     ["it takes more where there is more memory"])
 
 
 def check_small_job(report):
