@@ -6,7 +6,7 @@
  * before it is handed to the buddy allocator.  Later nobody knows what it has
  * to be.  When all are done, the zones are compared with memblock, and the free
  * lists with their own counters.  At last each zone is asked whether it is
- * contiguous, and again when memory has come online.
+ * contiguous, and again when memory has come or gone.
  */
 
 #include <linux/align.h>
@@ -14,11 +14,9 @@
 #include <linux/init.h>
 #include <linux/list.h>
 #include <linux/memblock.h>
-#include <linux/memory.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
-#include <linux/notifier.h>
 #include <linux/printk.h>
 #include <linux/string.h>
 #include <linux/vmstat.h>
@@ -231,48 +229,15 @@ void __init deferred_check_report(void)
 			atomic_long_read(&nr_checked));
 }
 
-static void check_contiguous(struct zone *zone, const char *who)
-{
-	bool contiguous = blocks_are_in_zone(zone, zone->zone_start_pfn,
-					     zone_end_pfn(zone));
-
-	WARN_ONCE(zone->contiguous != contiguous,
-		  "node %d zone %s: %s says that it is%s contiguous\n",
-		  zone_to_nid(zone), zone->name, who, contiguous ? " not" : "");
-}
-
 /**
  * deferred_check_contiguous - check whether a zone is as contiguous as it says
  * @zone: The zone.
  *
- * Compares what memblock says with what each pageblock says.
+ * Compares what memblock or hotplug say with what each pageblock says.
  */
-void __init deferred_check_contiguous(struct zone *zone)
+void deferred_check_contiguous(struct zone *zone)
 {
-	check_contiguous(zone, "memblock");
+	WARN(zone->contiguous != zone_is_contiguous(zone),
+	     "node %d zone %s is said to be%s contiguous\n",
+	     zone_to_nid(zone), zone->name, zone->contiguous ? "" : " not");
 }
-
-#ifdef CONFIG_MEMORY_HOTPLUG
-static int check_online(struct notifier_block *self, unsigned long action,
-			void *arg)
-{
-	struct zone *zone;
-
-	if (action != MEM_ONLINE)
-		return NOTIFY_OK;
-
-	/* Hotplug need not know of zones that have holes. */
-	for_each_populated_zone(zone) {
-		if (zone->contiguous ||
-		    zone->present_pages == zone->spanned_pages)
-			check_contiguous(zone, "hotplug");
-	}
-	return NOTIFY_OK;
-}
-
-static int __init deferred_check_hotplug(void)
-{
-	return hotplug_memory_notifier(check_online, DEFAULT_CALLBACK_PRI);
-}
-core_initcall(deferred_check_hotplug);
-#endif
