@@ -737,11 +737,11 @@ def remove_objects(planned, unfinished):
 
 def build(name, extent=Extent.WHOLE):
 	"""Build one kernel. Returns False when it was built already."""
-	planned = plan(name)
-	link = extent is Extent.WHOLE
-	if (planned.image.exists() or not link) and is_built(planned, extent):
+	if is_there(name, extent):
 		return False
 
+	planned = plan(name)
+	link = extent is Extent.WHOLE
 	started = time.monotonic()
 	stamp_file = planned.stamp_file(extent)
 	stamp_file.unlink(missing_ok=True)
@@ -753,6 +753,11 @@ def build(name, extent=Extent.WHOLE):
 	stamp_file.write_text(json.dumps(planned.stamp | {"warnings": found}, indent=1) + "\n")
 	say(f"{'Built' if link else 'Compiled'} {name} in {duration(time.monotonic() - started)}")
 	return True
+
+
+def is_there(name, extent=Extent.WHOLE):
+	planned = plan(name)
+	return (planned.image.exists() or extent is not Extent.WHOLE) and is_built(planned, extent)
 
 
 def is_built(planned, extent):
@@ -812,15 +817,20 @@ def new_warnings(name, base):
 	return found
 
 
-@contextlib.contextmanager
-def sources(*tasks):
-	"""Nobody else moves the source tree meanwhile. The tasks are for prepare()."""
+def prepare_to_build(*tasks):
+	"""The tasks are for prepare()."""
 	if not PLAIN_PATH.fullmatch(str(BUILD)):
 		raise Failure(f"the kernel's make takes no path like {BUILD}: move build/ to "
 			      "one with only letters, digits and ._+@-, and make build a link "
 			      "to it")
 	# Where there is a tree, it is built as it is, with what is not in patches/ yet
 	prepare(*tasks, tree=not LINUX.exists())
+
+
+@contextlib.contextmanager
+def sources(*tasks):
+	"""Nobody else moves the source tree meanwhile."""
+	prepare_to_build(*tasks)
 	path = BUILD / "src.lock"
 	with open(path, "a") as lock:
 		try:

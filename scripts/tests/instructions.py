@@ -60,7 +60,7 @@ def check(report):
 def block_of_plugged_memory(lines):
 	"""How many instructions it took to bring one online."""
 	text = "\n".join(lines)
-	said = re.search(r"^\[ *([\d.]+)\] plugged: (\d+) blocks$(?:\n(?!.*plugged:).*)*?"
+	said = re.search(r"^\[ *([\d.]+)\] offline: (\d+) blocks$(?:\n(?!.*offline:).*)*?"
 			 r"\n\[ *([\d.]+)\] all of them are online_kernel$", text, re.M)
 	if not said:
 		raise Failure("the guest did not say that it brought memory online")
