@@ -2,30 +2,17 @@
 """Builds kernels while the tests leave a CPU idle: many of them use one only."""
 
 import contextlib
-import itertools
 import os
 import subprocess
 import threading
 
-import kernels
 from host.places import ROOT
 from host.programs import end, end_with_parent
 
 
-def joined(calls):
-	"""Kernels of one commit in one call, which builds them side by side: much of a build
-	uses one CPU only, too."""
-	def commits(words):
-		return {kernels.parse(word).what for word in words
-			if not word.startswith("--")}
-
-	for _, same in itertools.groupby(calls, key=commits):
-		yield [word for words in same for word in words]
-
-
 def when_idle():
-	"""For preexec_fn. Beside a low priority, threads that wake each other would wait for
-	the end of a slice each time."""
+	"""For preexec_fn. A low priority would not do: each time that threads wake each
+	other, they would wait for the end of a slice of it."""
 	end_with_parent()
 	os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
@@ -37,7 +24,7 @@ def building(calls):
 	starting, started, over = threading.Lock(), [], threading.Event()
 
 	def build_all():
-		for words in joined(calls):
+		for words in calls:
 			with starting:
 				if over.is_set():
 					return
