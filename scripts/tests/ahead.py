@@ -18,18 +18,20 @@ def when_idle():
 
 
 @contextlib.contextmanager
-def building(calls):
-	"""Calls of scripts/build, one after the other, by what nobody else wants of the
-	CPUs. Whether they succeed, the parts find out that need these kernels."""
+def building(names):
+	"""Kernels, one after the other, by what nobody else wants of the CPUs. Whether they
+	can be built, the parts find out that need them. Who needs another one meanwhile
+	waits for one only.
+	"""
 	starting, started, over = threading.Lock(), [], threading.Event()
 
 	def build_all():
-		for words in calls:
+		for name in names:
 			with starting:
 				if over.is_set():
 					return
 				started.append(subprocess.Popen(
-					[ROOT / "scripts/build", *words],
+					[ROOT / "scripts/build", name],
 					stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
 					stderr=subprocess.DEVNULL, preexec_fn=when_idle))
 			started[-1].wait()

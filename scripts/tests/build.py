@@ -29,8 +29,8 @@ SERIALIZED = "padata.o"
 FOLDERS = ("kernel", "lib")
 
 
-def calls_of_build():
-	return [[kernel] for kernel in KERNELS]
+def kernels_to_build():
+	return KERNELS
 
 
 def check(report):

@@ -199,7 +199,7 @@ from host.script import run
 from tests import ahead
 ahead.ROOT = Path("ahead")
 def main():
-	with ahead.building([["series"], ["stock"]]):
+	with ahead.building(["series", "stock"]):
 		while not Path("ahead/began").exists():
 			time.sleep(0.01)
 		os.kill(os.getpid(), signal.SIGTERM)

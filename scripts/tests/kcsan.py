@@ -39,8 +39,8 @@ def check_console(report):
 			     found or ["it does not count"])
 
 
-def calls_of_build():
-	return [[KERNEL]]
+def kernels_to_build():
+	return [KERNEL]
 
 
 def check(report):

@@ -38,9 +38,9 @@ class Boots:
 		return self.started[image]
 
 
-def kernels_of(patch, last):
-	"""{its name: how it is built} of each of a patch's kernels that is linked, and of
-	those that are compiled; and the words that have scripts/build do that."""
+def build(patch, last):
+	"""Build a patch in every way. Returns {the names of its kernels: how they are built}
+	of those linked, and of those compiled; or raises Failure."""
 	linked = {patch + way: about for way, about in LINKED.items()}
 	compiled = {patch + way: about for way, about in COMPILED.items()}
 	extent = "--own"
@@ -48,19 +48,7 @@ def kernels_of(patch, last):
 		whole = f"{patch}-clang"
 		linked[whole] = compiled.pop(whole)
 		extent = "--objects"
-	return linked, compiled, [*linked, extent, *compiled]
-
-
-def calls_of_build():
-	"""The base, which takes longer than any patch."""
-	return [kernels_of(list_commits()[0].name, last=True)[-1]]
-
-
-def build(patch, last):
-	"""Build a patch in every way. Returns its kernels as kernels_of() does; or raises
-	Failure."""
-	linked, compiled, words = kernels_of(patch, last)
-	ended = builds.script("scripts/build", *words)
+	ended = builds.script("scripts/build", *linked, extent, *compiled)
 	if not ended.ok:
 		raise Failure("\n".join(ended.details()))
 	return linked, compiled

@@ -9,8 +9,8 @@ KERNEL = "series-rt"
 JOBS = 100000
 
 
-def calls_of_build():
-	return [[KERNEL]]
+def kernels_to_build():
+	return [KERNEL]
 
 
 def check(report):

@@ -29,9 +29,9 @@ from tests.ktap import Report
 # In this order: what ends soon and fails often comes first; the patches come last, as
 # MINUTES leaves out only some of them. Each is the module of its name in
 # scripts/tests, and may say:
-#   TIER              "long": only with --full, or when named
-#   calls_of_build()  the words of each call of scripts/build that takes long, and that
-#                     needs no packages but those of TASKS
+#   TIER                "long": only with --full, or when named
+#   kernels_to_build()  those that take long, and that need no packages but those of
+#                       TASKS
 PARTS = ("queue", "mail", "engine", "figures", "results", "guides", "lava",
 	 "report", "documents", "build", "bench", "kunit", "matrix", "instructions",
 	 "selftests", "busy", "bad-input", "hardening", "torture",
@@ -99,9 +99,9 @@ def set_up(report):
 	return True
 
 
-def calls_of_build(parts):
-	return [words for name in parts
-		for words in getattr(module(name), "calls_of_build", list)()]
+def kernels_to_build(parts):
+	return [kernel for name in parts
+		for kernel in getattr(module(name), "kernels_to_build", list)()]
 
 
 def run_part(report, name, check):
@@ -131,7 +131,7 @@ def main():
 	report = Report(1 + len(parts), limit)
 	try:
 		ready = run_part(report, "set-up", set_up)
-		with ahead.building(calls_of_build(parts) if ready else ()):
+		with ahead.building(kernels_to_build(parts) if ready else ()):
 			for name in parts:
 				if not ready:
 					report.skip_part(name, "there is no set-up")

@@ -8,8 +8,8 @@ TIER = "long"
 KERNEL = "series-up"
 
 
-def calls_of_build():
-	return [[KERNEL]]
+def kernels_to_build():
+	return [KERNEL]
 
 
 def check(report):
