@@ -15,7 +15,6 @@
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/err.h>
-#include <linux/errno.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/memcontrol.h>
@@ -23,6 +22,7 @@
 #include <linux/mutex.h>
 #include <linux/padata.h>
 #include <linux/preempt.h>
+#include <linux/processor.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/prio.h>
