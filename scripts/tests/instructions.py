@@ -31,19 +31,22 @@ MOST = {"deferred_us": 10, "boot_us": 19}
 
 
 def check(report):
-	guests = {(kernel, size): boots.start(
+	guests = {(kernel, size, about): boots.start(
 			kernel, {"memory": size, "cpus": "1", "icount": "yes",
-				 "timeout": "300", **PLUGGED},
-			f"instructions/{size}-{kernel}.txt")
+				 "timeout": "300", **more},
+			f"instructions/{size}{about.replace(' ', '-')}-{kernel}.txt")
+		  for about, more in (("", {}), (" and plugged memory", PLUGGED))
 		  for kernel in ("stock", "series") for size in SIZES}
 	times, blocks = {}, {}
-	for (kernel, size), future in guests.items():
+	for (kernel, size, about), future in guests.items():
 		result, reason = boots.outcome(future)
-		if not report.check(result and result.ok, f"{kernel} boots with {size}",
+		if not report.check(result and result.ok, f"{kernel} boots with {size}{about}",
 				    boots.describe(kernel, result) if result else [reason]):
 			return
-		times[kernel, size] = dmesg.parse(result.lines, result.log)
-		blocks[kernel, size] = block_of_plugged_memory(result.lines)
+		if about:
+			blocks[kernel, size] = block_of_plugged_memory(result.lines)
+		else:
+			times[kernel, size] = dmesg.parse(result.lines, result.log)
 
 	for what, name in (("deferred_us", "deferred init"), ("boot_us", "boot to init")):
 		stock, series = (per_page(times, kernel, what)
