@@ -30,8 +30,8 @@ def git(*arguments, at=None, **options):
 	environment = os.environ | options.pop("env", {}) | {
 		"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1",
 		"GIT_TERMINAL_PROMPT": "0",
-		# Else "git status" takes the lock of the index, only to save time later,
-		# and would leave it behind when it is killed in the wrong moment
+		# "git status" takes the lock of the index to save time later. Killed at
+		# the wrong moment, it leaves the lock behind.
 		"GIT_OPTIONAL_LOCKS": "0"}
 	return run_program("git", *GIT_SETTINGS, "-C", at or LINUX, *arguments,
 			   env=environment, **options)

@@ -11,8 +11,8 @@ from host.programs import end, end_with_parent
 
 
 def when_idle():
-	"""For preexec_fn. A low priority would not do: each time that threads wake each
-	other, they would wait for the end of a slice of it."""
+	"""For preexec_fn. Whatever else wakes up gets the CPU at once, which it would not
+	beside a low priority."""
 	end_with_parent()
 	os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
