@@ -601,7 +601,7 @@ def begin_folder(planned):
 		shutil.rmtree(copy, ignore_errors=True)
 		# What says that it is whole, and what could be taken for this kernel
 		shutil.copytree(model, copy, symlinks=True, ignore=shutil.ignore_patterns(
-			".built", ".configured", ".stamp", ".own", ".touched", ".warnings",
+			".built", ".configured", ".stamp", ".own", ".touched",
 			"vmlinux", "System.map", planned.made.name))
 	# Where it is, only the tools know
 	for rule in [*copy.glob("tools/**/.*.cmd"), *copy.glob("tools/**/.*.d")]:
@@ -689,15 +689,9 @@ padata-mt-print:
 def make_in_folder(planned, extent):
 	output, commit = planned.output, planned.commit
 	link = extent is Extent.WHOLE
-	all_warnings = output / ".warnings"
-	# By Clang, sources that no patch changes give some, too
-	wants_all = link and planned.is_base and planned.parsed.compiler
-	if wants_all and not (all_warnings.exists() and made_as(planned)):
-		# Only what is compiled gives its warnings, so nothing is copied either
-		shutil.rmtree(output, ignore_errors=True)
 	unfinished = not built_in(output)
 	(output / ".built").unlink(missing_ok=True)
-	if not (output / ".config").exists() and not wants_all:
+	if not (output / ".config").exists():
 		begin_folder(planned)
 	output.mkdir(parents=True, exist_ok=True)
 	expected = 0 if (output / "vmlinux.o").exists() else WHOLE_BUILD
@@ -713,11 +707,6 @@ def make_in_folder(planned, extent):
 			if planned.parsed.strict:
 				command += strictly(planned, files_of_series())
 			run_make(planned.name, command, log, expected)
-		if wants_all and unfinished:
-			log.flush()
-			shutil.copyfile(log.name, all_warnings)
-		elif wants_all:
-			log.write(all_warnings.read_text())
 		log.flush()
 		found = warnings_in(Path(log.name))
 	(output / ".built").write_text(json.dumps(

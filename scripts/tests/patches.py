@@ -2,9 +2,9 @@
 """Each patch builds, links and boots, and is quiet under W=1 and sparse.
 
 With CONFIG_PADATA and DEFERRED_STRUCT_PAGE_INIT on and off: gcc links both, and both are
-booted; W=1 and sparse look at the sources that the series changes. By Clang only these are
-compiled. At the last patch of each topic Clang compiles all that includes them, too, and
-links it with the options on, for a guest. The tests in user space compile at each patch.
+booted; W=1 and sparse look at the sources that the series changes. Clang only compiles these,
+and at the last patch of each topic all that includes them. The tests in user space compile at
+each patch.
 """
 
 import hashlib
@@ -43,11 +43,7 @@ def build(patch, last):
 	of those linked, and of those compiled; or raises Failure."""
 	linked = {patch + way: about for way, about in LINKED.items()}
 	compiled = {patch + way: about for way, about in COMPILED.items()}
-	extent = "--own"
-	if last:
-		whole = f"{patch}-clang"
-		linked[whole] = compiled.pop(whole)
-		extent = "--objects"
+	extent = "--objects" if last else "--own"
 	ended = builds.script("scripts/build", *linked, extent, *compiled)
 	if not ended.ok:
 		raise Failure("\n".join(ended.details()))

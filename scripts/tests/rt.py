@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""KUnit and the torture test in a real-time kernel, under lockdep."""
+"""KUnit and the torture test in a real-time kernel, by Clang, under lockdep."""
 
 from tests import builds, kunit, torture
 
 TIER = "long"
 
-KERNEL = "series-rt"
+KERNEL = "series-clang-rt"
 JOBS = 100000
 
 
