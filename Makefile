@@ -4,6 +4,12 @@
 
 TARGETS = tree refresh check bases mbox build boot bench measure figures test torture deb lava clean
 
+# "make boot SHELL=1" is about the guest's shell, not that of make
+ifeq ($(origin SHELL),command line)
+export GUEST_SHELL := $(SHELL)
+override SHELL := /bin/sh
+endif
+
 .PHONY: help $(TARGETS)
 .NOTPARALLEL:
 
@@ -30,6 +36,7 @@ help:
 	@echo '                 RECIPIENTS=no  do not look for those who should get them'
 	@echo 'make build     build the kernels      KERNEL="stock baseline series-arm64"'
 	@echo 'make boot      boot one in QEMU       KERNEL=series MEM=64G CPUS=2 APPEND="..."'
+	@echo '                 SHELL=1  gives a shell in it'
 	@echo 'make bench     time page init on real memory (part of make measure)'
 	@echo 'make torture   many jobs at once, for long     JOBS=1000000 KERNEL="series-debug"'
 	@echo 'make deb       packages for a real machine  CONFIG=/path/to/config WHAT=series'

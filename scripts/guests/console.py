@@ -93,7 +93,8 @@ def judge(lines, ending, guest):
 		last = strip_stamp(([line for line in lines if line.strip()]
 				    or ["(nothing on the console)"])[-1])
 		return "hang", f"no end within {guest.timeout:g} s, last line: {last}"
-	if not any_line(lines, DONE):
+	left_by_user = guest.shell and any_line(lines, REACHED_INIT) and not ending.status
+	if not any_line(lines, DONE) and not left_by_user:
 		if not lines or ending.status:
 			return "qemu", explain_qemu(ending, guest)
 		return "stopped", ("ended before its init was done, last line: "

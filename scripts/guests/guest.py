@@ -16,6 +16,7 @@ import os
 import re
 import select
 import shlex
+import shutil
 import subprocess
 import sys
 import threading
@@ -57,6 +58,7 @@ class Guest:
 	memory_in: str = ""	# a folder for files that hold the memory, and stay
 	run: str = ""		# a static program or script to run in the guest
 	extra: tuple = ()	# more files to find under /extra in the guest
+	shell: bool = False	# a shell, on the terminal of whoever calls
 
 
 @dataclasses.dataclass
@@ -70,6 +72,7 @@ class Boot:
 	seconds: float
 	lines: list
 	accel: str
+	arrived: list		# (when it began to, by the host's clock, line)
 
 	@property
 	def ok(self):
@@ -111,8 +114,8 @@ def settings(strings):
 	yes = {"yes": True, "true": True, "1": True,
 	       "no": False, "false": False, "0": False, "": False}
 	readers = {"nodes": parse_nodes, "cpus": int, "timeout": float,
-		   "icount": lambda text: yes[text.lower()],
-		   "debug": lambda text: yes[text.lower()],
+		   **dict.fromkeys(("icount", "debug", "shell"),
+				   lambda text: yes[text.lower()]),
 		   "extra": lambda text: tuple(shlex.split(text))}
 	known = {field.name for field in dataclasses.fields(Guest)}
 	values = {}
@@ -181,6 +184,11 @@ def machine(guest):
 def told(guest):
 	"""What the kernel of this guest is told, and others are not."""
 	words = [f"padata_mt.run={Path(guest.run).name}"] if guest.run else []
+	if guest.shell:
+		columns, rows = shutil.get_terminal_size()
+		# What has no point in its name is in the environment of init
+		words += ["padata_mt.shell", f"TERM={os.environ.get('TERM', 'linux')}",
+			  f"COLUMNS={columns}", f"LINES={rows}"]
 	return words + guest.append.split()
 
 
@@ -193,7 +201,8 @@ def qemu_command(kernel, guest, accel):
 	architecture = kernels.architecture_of(kernel)
 	command = [*architecture.qemu, "-nodefaults", "-no-user-config",
 		   "-display", "none", "-no-reboot",
-		   "-chardev", "stdio,id=console,signal=off",
+		   # With mux, Ctrl-A is a key of QEMU's own
+		   "-chardev", "stdio,id=console,signal=off" + ",mux=on" * guest.shell,
 		   "-serial", "chardev:console"]
 	append = [f"console={architecture.console}", *KERNEL_ARGUMENTS,
 		  architecture.append]
@@ -209,6 +218,7 @@ def qemu_command(kernel, guest, accel):
 		command += ["-accel", "kvm"]
 	else:
 		command += ["-accel", "tcg,thread=multi"]
+		append.append(architecture.tcg_append)
 
 	command += ["-cpu", architecture.debug_cpu if guest.debug else architecture.cpu]
 	command += machine(guest)
@@ -236,6 +246,11 @@ def end_all():
 			qemu.kill()
 
 
+def missing(program):
+	return Failure(f"{program} is missing: run scripts/setup boot, or for arm64 "
+		       "scripts/setup arm64")
+
+
 def start_qemu(command, errors):
 	with running_lock:
 		if no_more:
@@ -248,8 +263,7 @@ def start_qemu(command, errors):
 						start_new_session=True,
 						preexec_fn=die_with_parent)
 		except FileNotFoundError:
-			raise Failure(f"{command[0]} is missing: run scripts/setup "
-				      "boot, or for arm64 scripts/setup arm64") from None
+			raise missing(command[0]) from None
 		running.add(qemu)
 		return qemu
 
@@ -260,6 +274,7 @@ class Ending:
 	status: int		# QEMU's, as subprocess has it
 	errors: str		# what QEMU said on stderr
 	seconds: float
+	arrived: list		# (when it began to, in seconds, line)
 
 
 def run_qemu(command, log, timeout, until=console.DONE, on_line=None):
@@ -268,10 +283,10 @@ def run_qemu(command, log, timeout, until=console.DONE, on_line=None):
 	log.parent.mkdir(parents=True, exist_ok=True)
 	errors_path = log.with_name(log.name + ".qemu")
 	timed_out = True
+	arrived, unfinished = [], b""
 	with open(log, "wb") as kept, open(errors_path, "wb") as errors:
 		qemu = start_qemu(command, errors)
 		try:
-			unfinished = b""
 			while time.monotonic() - started < timeout:
 				left = timeout - (time.monotonic() - started)
 				if not select.select([qemu.stdout], [], [], max(left, 0))[0]:
@@ -283,11 +298,20 @@ def run_qemu(command, log, timeout, until=console.DONE, on_line=None):
 				data = data.replace(b"\r", b"")
 				kept.write(data)
 				kept.flush()
-				*complete, unfinished = (unfinished + data).split(b"\n")
+				complete = []
+				for piece in data.splitlines(keepends=True):
+					if not unfinished:
+						began = time.monotonic() - started
+					unfinished += piece
+					if unfinished.endswith(b"\n"):
+						line = unfinished[:-1].decode(errors="replace")
+						complete.append(line)
+						arrived.append((began, line))
+						unfinished = b""
 				if on_line:
 					for line in complete:
-						on_line(line.decode(errors="replace"))
-				if any(until.encode() in line for line in complete):
+						on_line(line)
+				if any(until in line for line in complete):
 					timed_out = False
 					break
 			if timed_out:
@@ -305,7 +329,44 @@ def run_qemu(command, log, timeout, until=console.DONE, on_line=None):
 				running.discard(qemu)
 	said = errors_path.read_text(errors="replace").strip()
 	errors_path.unlink()
-	return Ending(timed_out, status, said, time.monotonic() - started)
+	return Ending(timed_out, status, said, time.monotonic() - started, arrived)
+
+
+def run_on_terminal(command, log):
+	"""Run QEMU with its console on this terminal, and kept in `log` as well."""
+	import pexpect
+
+	started = time.monotonic()
+	log.parent.mkdir(parents=True, exist_ok=True)
+	with open(log, "wb") as kept:
+		try:
+			qemu = pexpect.spawn(command[0], command[1:], timeout=None,
+					     dimensions=tuple(shutil.get_terminal_size())[::-1],
+					     preexec_fn=die_with_parent)
+		except pexpect.ExceptionPexpect:
+			raise missing(command[0]) from None
+		qemu.logfile_read = WithoutReturns(kept)
+		try:
+			# Which has an escape of its own unless told not to
+			qemu.interact(escape_character=None)
+		finally:
+			qemu.close(force=True)
+	status = qemu.exitstatus if qemu.signalstatus is None else -qemu.signalstatus
+	return Ending(False, status, log.read_text(errors="replace") if status else "",
+		      time.monotonic() - started, [])
+
+
+class WithoutReturns:
+	"""A file to which a terminal's lines are written as those of a text."""
+
+	def __init__(self, file):
+		self.file = file
+
+	def write(self, data):
+		self.file.write(data.replace(b"\r", b""))
+
+	def flush(self):
+		self.file.flush()
 
 
 def boot(kernel, guest, log, on_line=None, accel=None):
@@ -322,7 +383,10 @@ def boot(kernel, guest, log, on_line=None, accel=None):
 	try:
 		with initramfs.packing_lock:
 			command = qemu_command(kernel, guest, accel)
-		ending = run_qemu(command, log, guest.timeout, on_line=on_line)
+		if guest.shell:
+			ending = run_on_terminal(command, log)
+		else:
+			ending = run_qemu(command, log, guest.timeout, on_line=on_line)
 		lines = log.read_text(errors="replace").splitlines()
 		if accel == "tcg" and console.any_line(lines, STALE_BREAKPOINT):
 			note("QEMU ran into a breakpoint that the kernel had taken out: "
@@ -333,7 +397,7 @@ def boot(kernel, guest, log, on_line=None, accel=None):
 	except OSError as error:
 		raise Failure(explain(error)) from error
 	verdict, reason = console.judge(lines, ending, guest)
-	return Boot(verdict, reason, log, ending.seconds, lines, accel)
+	return Boot(verdict, reason, log, ending.seconds, lines, accel, ending.arrived)
 
 
 def how_to_build(kernel):

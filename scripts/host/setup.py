@@ -22,7 +22,7 @@ PACKAGES = {
 	"build": """git gcc libc6-dev make flex bison bc perl python3 libelf-dev
 		libssl-dev ccache kmod cpio rsync xz-utils gzip""",
 	"deb": "build-essential debhelper dpkg-dev linux-config-6.12 openssl pahole zstd",
-	"boot": "qemu-system-x86 busybox-static gcc libc6-dev python3",
+	"boot": "qemu-system-x86 busybox-static gcc libc6-dev python3 python3-pexpect",
 	"strict": "sparse",
 	"clang": "clang lld llvm",
 	"measure": "python3 python3-matplotlib gcc libc6-dev valgrind",

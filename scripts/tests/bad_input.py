@@ -8,6 +8,7 @@ in front of PATH.
 """
 
 import fcntl
+import io
 import os
 import re
 import shutil
@@ -238,14 +239,64 @@ def kernel_that_panics():
 	case = Case("panic")
 	return case.run("scripts/boot", KERNEL, "--log", case.place / "console.txt",
 			"--append", "rdinit=/missing init=/missing",
-			says=r"panic: Kernel panic - not syncing.*console\.txt")
+			says=r"panic: Kernel panic - not syncing.*console\.txt", status=4)
+
+
+def kernel_that_warns():
+	"""a kernel that warns"""
+	case = Case("warning")
+	return case.run("scripts/boot", KERNEL, "--log", case.place / "console.txt",
+			"--run", "scripts/tests/say-warning",
+			says=r"warned: WARNING: .*console\.txt", status=3)
+
+
+def guest_that_stops_early():
+	"""a guest that stops early"""
+	case = Case("early")
+	program = case.place / "stop"
+	program.write_text("#!/bin/sh\npoweroff -f\n")
+	program.chmod(0o755)
+	return case.run("scripts/boot", KERNEL, "--log", case.place / "console.txt",
+			"--run", program, status=6,
+			says=r"stopped: ended before its init was done.*console\.txt")
+
+
+def shell_in_a_guest():
+	"""a shell in a guest: Ctrl-C is for the guest, Ctrl-A X ends it"""
+	import pexpect
+
+	case = Case("shell")
+	said = io.StringIO()
+	# By way of a shell: "make" has one of that name, too
+	child = pexpect.spawn("/bin/sh", timeout=60, cwd=str(ROOT), encoding="utf-8",
+			      codec_errors="replace", dimensions=(33, 101), echo=False)
+	child.logfile_read = said
+	try:
+		child.sendline(f"make boot SHELL=1 MEM=1G KERNEL={KERNEL} NO_INSTALL=1; "
+			       "echo status $?; stty size; exit")
+		child.expect("/ # ")
+		child.sendline("stty size; nproc; sleep 1000")
+		child.expect("33 101\\s+2\\s")
+		time.sleep(1)
+		child.send("\x03")
+		child.expect("/ # ")
+		child.send("\x01x")
+		child.expect(r"ok: reached its end .*status 0\s+33 101\s")
+		child.expect(pexpect.EOF)
+	except pexpect.ExceptionPexpect as error:
+		return [f"{type(error).__name__}, after: {said.getvalue().splitlines()[-1:]}, "
+			f"see {case.place / 'output.txt'}"]
+	finally:
+		child.close(force=True)
+		(case.place / "output.txt").write_text(said.getvalue())
+	return []
 
 
 def guest_too_large():
 	"""a guest that is larger than the host can map"""
 	case = Case("too-large")
 	return case.run("scripts/boot", KERNEL, "--memory", "300T",
-			"--log", case.place / "console.txt",
+			"--log", case.place / "console.txt", status=1,
 			says="300T is larger than this host can map")
 
 
@@ -558,7 +609,8 @@ CASES = (missing_package, no_network, disk_full_for_packages, disk_full_for_buil
 	 build_that_fails,
 	 patch_that_does_not_apply, kernel_that_hangs, kernel_that_panics,
 	 kvm_that_does_not_work, guest_too_large, memory_that_is_none,
-	 kernel_that_is_none, ctrl_c, dmesg_without_figures)
+	 kernel_that_is_none, kernel_that_warns, guest_that_stops_early,
+	 shell_in_a_guest, ctrl_c, dmesg_without_figures)
 
 
 def check(report):

@@ -29,6 +29,7 @@ no time at all | scripts/boot --timeout 0 | boot: '0' is no timeout
 a time without end | scripts/boot --timeout inf | boot: 'inf' is no timeout
 not a number of seconds | scripts/boot --timeout nan | boot: 'nan' is no timeout
 a quote without its end for QEMU | scripts/boot --qemu '"' | boot: .*quote without its end
+a shell without a terminal | scripts/boot --shell </dev/null | boot: a shell in the guest needs a terminal
 a program with a blank in its name | scripts/boot --run '/tmp/a b' | boot: /tmp/a b: .*no blanks
 an option that scripts/boot has not | scripts/boot --fast | boot: unrecognized arguments: --fast
 a file that is no kernel image | scripts/boot ./Makefile | boot: Makefile is no kernel image
