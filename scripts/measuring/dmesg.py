@@ -133,6 +133,17 @@ def stamps_us(lines):
 			yield passed
 
 
+def by_host_clock(arrived):
+	"""Lines of a console, those with a stamp having the time since the first message by
+	the host's clock instead; arrived is [(when, line)]."""
+	start = None
+	for when, line in arrived:
+		if START in line:
+			start = when
+		if start is not None:
+			yield STAMP.sub(f"[{when - start:12.6f}]", line, count=1)
+
+
 def last_boot(lines):
 	"""Logs kept on disk may hold several boots."""
 	starts = [i for i, line in enumerate(lines) if START in line]

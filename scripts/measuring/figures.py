@@ -51,9 +51,10 @@ def shown(results):
 		 *map(report.finding, results["scale"].values())]
 	if "real_memory" in results:
 		texts.append(real_memory.table(results))
-	busy = results["run_time"]["contended"]
-	for values in (busy["job_ratio"], [100 * loss for loss in busy["hogs_loss"]]):
-		texts += [f"{form(values):.{digits}f}" for form in (min, max) for digits in (1, 2)]
+	for busy in (results["run_time"][beside] for beside in ("contended", "weights")):
+		for values in (busy["job_ratio"], [100 * loss for loss in busy["hogs_loss"]]):
+			texts += [f"{form(values):.{digits}f}" for form in (min, max)
+				  for digits in (1, 2)]
 	return {number for text in texts for number in re.findall(r"\d+\.\d+|\d+", text)}
 
 

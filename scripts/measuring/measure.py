@@ -36,9 +36,12 @@ KERNELS = ["stock", "baseline", "series"]
 QEMU = kernels.parse("series").architecture.qemu[0]
 REFERENCES = ["stock", "baseline"]
 
-# The guests whose difference gives the instructions per struct page. Both
-# have the same zones and the same tables of fixed size.
+# The guests whose difference gives the instructions per struct page. Both of a pair
+# have the same zones and the same tables of fixed size. In those of the second pair
+# memory comes in larger blocks.
 SMALL, LARGE = "16G", "32G"
+FROM_64G = "64G", "128G"
+COUNTED = (SMALL, LARGE, *FROM_64G)
 PAGE_SIZE = 4096
 INSTRUCTIONS_PER_US = 1000
 HUGE_PAGE = 2 << 20
@@ -51,9 +54,9 @@ HUGE, HUGE_NEEDS_GIB, HUGE_BOOTS = "512G", 10, 2
 MANY_CPUS, MANY_CPUS_GIB = (4, 8, 16), 64
 
 # What the series is meant to reach, as ratios or as instructions per page
-GOALS = {"stock": 0.33, "stock, 1 CPU": 0.4, "baseline with 1 CPU": 0.22,
-	 "far memory": 1.15, "instructions_per_page": 10,
-	 "boot_instructions_per_page": 19, "real stock": 0.4, "real fill": 1.15}
+GOALS = {"stock, 1 CPU": 0.4, "baseline with 1 CPU": 0.22, "far memory": 1.15,
+	 "huge boot": 0.45, "instructions_per_page": 10, "boot_instructions_per_page": 13,
+	 "boot_instructions_per_page_from_64G": 10.6, "real fill": 1.05}
 
 # On two cores, each without ccache
 PACKAGES_SECONDS, TREE_SECONDS, KERNEL_SECONDS, BENCH_SECONDS = 60, 120, 145, 40
@@ -61,6 +64,14 @@ PACKAGES_SECONDS, TREE_SECONDS, KERNEL_SECONDS, BENCH_SECONDS = 60, 120, 145, 40
 TASKS = ("tree", "build", "boot", "measure")
 
 MIN_BOOTS = 5
+
+# So that the first message comes when it is printed, and not with the console
+EARLY_CONSOLE = "earlycon=uart8250,io,0x3f8"
+# A guest whose CPUs have to wait loses ticks, and with them time until it has another
+# clock. Such a boot is disturbed, and repeated.
+MOST_APART, TICK_MS = 0.05, 1
+ATTEMPTS = 3
+
 REPORT = BUILD / "report"
 DMESG = REPORT / "dmesg"
 REAL_MEMORY = REPORT / "real-memory.json"
@@ -233,8 +244,13 @@ class GuestMemory:
 		return {**strings, "memory_in": str(place)}
 
 
+def host_log(name):
+	"""The console of a boot, with the times of the host's clock."""
+	return DMESG / f"{name}-by-host.txt"
+
+
 def boot_lines(kernel, strings, name):
-	"""Boot it unless an interrupted run did; returns its times."""
+	"""Boot it unless an interrupted run did; returns its console."""
 	log = DMESG / f"{name}.txt"
 	if not finished(log):
 		scratch = log.with_suffix(".part")
@@ -249,6 +265,9 @@ def boot_lines(kernel, strings, name):
 			raise Failure(f"{kernel} with {strings['memory']}: "
 				      f"{result.verdict}: {result.reason} "
 				      f"(log {relative(scratch)})")
+		if EARLY_CONSOLE in strings.get("append", ""):
+			host_log(name).write_text(
+				"\n".join(dmesg.by_host_clock(result.arrived)) + "\n")
 		scratch.replace(log)
 	return log.read_text(errors="replace").splitlines()
 
@@ -257,6 +276,46 @@ def boot(kernel, strings, name):
 	"""Boot it, and what its console says of page init."""
 	return dmesg.parse(boot_lines(kernel, strings, name),
 			   relative(DMESG / f"{name}.txt"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Timing:
+	"""A boot by two clocks: of the guest, and of the host."""
+	guest: dmesg.Times
+	host: dmesg.Times
+
+	@property
+	def deferred_ms(self):
+		return self.host.deferred_us / 1000
+
+	@property
+	def boot_ms(self):
+		return self.host.boot_ms
+
+	@property
+	def kernel_ms(self):
+		"""What the kernel itself says of page init."""
+		return self.guest.deferred_ms
+
+	@property
+	def apart(self):
+		"""By which share of what the host's clock says the two differ, in the phase
+		or in all of the boot. Nothing is finer than a tick of the guest."""
+		return max(max(abs(host - guest) / 1000 - TICK_MS, 0) / (host / 1000)
+			   for host, guest in ((self.host.deferred_us, self.guest.deferred_us),
+					       (self.host.boot_us, self.guest.boot_us)))
+
+
+def boot_by_host_clock(kernel, strings, name):
+	"""Boot it, again if it was disturbed, and what both clocks say."""
+	strings = {**strings, "append": EARLY_CONSOLE}
+	for left in reversed(range(ATTEMPTS)):
+		times = boot(kernel, strings, name)
+		path = host_log(name)
+		found = Timing(times, dmesg.parse(path.read_text().splitlines(), relative(path)))
+		if found.apart <= MOST_APART or not left:
+			return found
+		(DMESG / f"{name}.txt").unlink()
 
 
 def finished(log):
@@ -301,7 +360,7 @@ def count_instructions(plan):
 	one and the real start is the same for both sizes and leaves the slope.
 	"""
 	jobs = [(kernel, size, again) for kernel in KERNELS
-		for size in (SMALL, LARGE) for again in (1, 2)]
+		for size in COUNTED for again in (1, 2)]
 
 	def one(job):
 		kernel, size, again = job
@@ -337,13 +396,13 @@ def count_instructions(plan):
 	return counts
 
 
-def pages_between():
-	return (guest.parse_size(LARGE) - guest.parse_size(SMALL)) // PAGE_SIZE
+def pages_between(small=SMALL, large=LARGE):
+	return (guest.parse_size(large) - guest.parse_size(small)) // PAGE_SIZE
 
 
-def per_page(counts, what):
-	return {kernel: round((sizes[LARGE][what] - sizes[SMALL][what])
-			      / pages_between(), 3)
+def per_page(counts, what, small=SMALL, large=LARGE):
+	return {kernel: round((sizes[large][what] - sizes[small][what])
+			      / pages_between(small, large), 3)
 		for kernel, sizes in counts.items()}
 
 
@@ -389,7 +448,7 @@ def timed_guests(sizes, rounds):
 
 
 def time_boots(plan, guests, memory):
-	"""{guest: {kernel: [Times of each round]}}
+	"""{guest: {kernel: [Timing of each round]}}
 
 	The kernels take turns, so that what else the machine does meets all of
 	them alike, and the boots of one round can be compared as a pair.
@@ -413,7 +472,8 @@ def time_boots(plan, guests, memory):
 		for (timed, kernel), name in names.items():
 			plan.step(f"{kernel} with {timed.name}, round {number}")
 			found[timed.name][kernel].append(
-				boot(kernel, memory.settings(timed.settings), name))
+				boot_by_host_clock(kernel, memory.settings(timed.settings),
+						   name))
 			plan.finish()
 	return found
 
@@ -427,7 +487,7 @@ def ratios(timed, sizes):
 	one_cpu, half_far = f"{last}-1cpu", f"{first}-half-far"
 	each = plural(cores(), "CPU") + " each"
 	pairs = [(f"series to stock, {last}, {each}",
-		  (last, "series"), (last, "stock"), GOALS["stock"]),
+		  (last, "series"), (last, "stock"), None),
 		 (f"series to stock, {last}, 1 CPU each",
 		  (one_cpu, "series"), (one_cpu, "stock"), GOALS["stock, 1 CPU"]),
 		 (f"series to baseline, {last}, 1 CPU each",
@@ -439,7 +499,11 @@ def ratios(timed, sizes):
 		   (half_far, kernel), (first, kernel),
 		   GOALS["far memory"] if kernel == "series" else None)
 		  for kernel in KERNELS]
+	if HUGE in timed and HUGE not in sizes:
+		pairs.append((f"series to stock, {HUGE}, {each}",
+			      (HUGE, "series"), (HUGE, "stock"), None))
 	return [{"what": what, "goal": goal,
+		 "boot_goal": GOALS["huge boot"] if HUGE in what else None,
 		 **{key: [getattr(ours, field) / getattr(theirs, field)
 			  for ours, theirs in zip(timed[over[0]][over[1]],
 						  timed[under[0]][under[1]])
@@ -549,7 +613,7 @@ def run_models(real_memory):
 
 def seconds_of_boots(guests, rounds):
 	"""About how many each takes, in the order in which they come."""
-	return ([6 / cores()] * len(KERNELS) * 4
+	return ([6 / cores()] * len(KERNELS) * len(COUNTED) * 2
 		+ [timed.seconds() for number in range(rounds)
 		   for timed in guests if timed.rounds > number
 		   for _ in timed.kernels]
@@ -631,6 +695,7 @@ def measure(arguments):
 	results = {
 		"instructions_per_page": per_page(counts, "deferred"),
 		"boot_instructions_per_page": per_page(counts, "boot"),
+		"boot_instructions_per_page_from_64G": per_page(counts, "boot", *FROM_64G),
 		"boot_parts": intervals.shares(
 			{kernel: [DMESG / f"instructions-{size}-{kernel}-1.txt"
 				  for size in (SMALL, LARGE)] for kernel in KERNELS},
@@ -638,6 +703,8 @@ def measure(arguments):
 		"guests": {timed.name: timed.about for timed in guests},
 		"deferred_init_ms": times_of("deferred_ms"),
 		"boot_ms": times_of("boot_ms"),
+		"kernel_ms": times_of("kernel_ms"),
+		"apart": times_of("apart"),
 		"ratios": ratios(timed, sizes),
 		"many_cpus": many_cpus,
 		"run_time": jobs,
