@@ -30,12 +30,28 @@
 #include <linux/sched/clock.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/smp.h>
 #include <linux/time64.h>
 #include <linux/topology.h>
 
 #include "deferred_check.h"
 #include "internal.h"
 #include "memmap_fill.h"
+
+/**
+ * struct deferred_time - a point in time, by two clocks
+ * @local: That of local_clock().  All CPUs have about the same.  But at this
+ *	   point of the boot it may go no more than a tick beyond the jiffies.
+ *	   So it loses time with each tick that comes too late, as in a guest
+ *	   whose host is busy.
+ * @sched: That of sched_clock(), which loses none.  But two CPUs may differ.
+ * @cpu: The CPU that took it.
+ */
+struct deferred_time {
+	u64	local;
+	u64	sched;
+	int	cpu;
+};
 
 /**
  * struct deferred_node - what is left to do on a node
@@ -45,6 +61,7 @@
  * @nr_left: How many pfns, short gaps included, are not done yet.
  * @nr_pages: How many pages of it have been initialized.
  * @cpus: The CPUs that have initialized them.
+ * @end: When all of it was done.
  */
 struct deferred_node {
 	struct zone		*zone;
@@ -52,6 +69,7 @@ struct deferred_node {
 	atomic_long_t		nr_left;
 	atomic_long_t		nr_pages;
 	cpumask_var_t		cpus;
+	struct deferred_time	end;
 };
 
 /**
@@ -59,13 +77,13 @@ struct deferred_node {
  * @nodes: What is left on each node, by node number.
  * @ranges: The same as ranges, in the order of pfns.
  * @nr_ranges: How many there are.
- * @start: When it began, in the time of local_clock().
+ * @start: When it began.
  */
 struct deferred_job {
 	struct deferred_node	*nodes;
 	struct padata_mt_range	*ranges;
 	unsigned int		nr_ranges;
-	u64			start;
+	struct deferred_time	start;
 };
 
 /* How many pages this CPU has initialized. */
@@ -172,23 +190,32 @@ static unsigned long __init deferred_section_end(unsigned long pfn,
 	return min(ALIGN(pfn + 1, PAGES_PER_SECTION), end_pfn);
 }
 
-/*
- * At this point of the boot ktime_get() still counts jiffies.  The scheduler
- * already has a finer clock.
- */
-static u64 __init deferred_us_since(u64 start)
+static struct deferred_time __init deferred_now(void)
 {
-	u64 now = local_clock();
+	struct deferred_time now = { .cpu = get_cpu() };
 
-	/* The clocks of two CPUs may differ by a little. */
-	return now > start ? div_u64(now - start, NSEC_PER_USEC) : 0;
+	now.local = local_clock();
+	now.sched = sched_clock();
+	put_cpu();
+	return now;
 }
 
-static void __init deferred_report_node(const struct deferred_job *job, int nid)
+static u64 __init deferred_us_between(u64 start, u64 end)
+{
+	return end > start ? div_u64(end - start, NSEC_PER_USEC) : 0;
+}
+
+static void __init deferred_report_node(const struct deferred_job *job, int nid,
+					u64 most_us)
 {
 	const struct deferred_node *node = &job->nodes[nid];
-	u64 us = deferred_us_since(job->start);
+	u64 local_us = deferred_us_between(job->start.local, node->end.local);
+	u64 sched_us = deferred_us_between(job->start.sched, node->end.sched);
+	/* Where the clocks of CPUs differ, @sched may be anything. */
+	u64 us = min(max(local_us, sched_us), most_us);
 
+	if (cpumask_empty(node->cpus))
+		return;
 	pr_info("node %d deferred pages initialised in %llums: %lluus, %lu pages on CPUs %*pbl\n",
 		nid, div_u64(us, USEC_PER_MSEC), us,
 		atomic_long_read(&node->nr_pages), cpumask_pr_args(node->cpus));
@@ -196,9 +223,13 @@ static void __init deferred_report_node(const struct deferred_job *job, int nid)
 
 static void __init deferred_report(const struct deferred_job *job)
 {
-	u64 us = deferred_us_since(job->start);
+	const struct deferred_time *start = &job->start, end = deferred_now();
+	u64 us = start->cpu == end.cpu ?
+		 deferred_us_between(start->sched, end.sched) :
+		 deferred_us_between(start->local, end.local);
 	unsigned long nr_pages = 0, fewest = ULONG_MAX, most = 0;
 	unsigned int cpu, nr_cpus = 0;
+	int nid;
 
 	for_each_possible_cpu(cpu) {
 		unsigned long done = per_cpu(deferred_pages_done, cpu);
@@ -210,6 +241,9 @@ static void __init deferred_report(const struct deferred_job *job)
 		fewest = min(fewest, done);
 		most = max(most, done);
 	}
+
+	for_each_node_state(nid, N_MEMORY)
+		deferred_report_node(job, nid, us);
 	if (nr_cpus)
 		pr_info("deferred pages initialised in %llums: %lluus, %lu pages on %u CPUs, %lu..%lu each\n",
 			div_u64(us, USEC_PER_MSEC), us, nr_pages, nr_cpus, fewest,
@@ -257,12 +291,8 @@ static int __init deferred_init_chunk(unsigned long start_pfn,
 	cpumask_set_cpu(raw_smp_processor_id(), node->cpus);
 	atomic_long_add(nr_pages, &node->nr_pages);
 
-	/*
-	 * Fully ordered, and pairs with itself in the other threads: the last
-	 * thread sees what all others have noted.
-	 */
 	if (!atomic_long_sub_return(nr_pfns, &node->nr_left))
-		deferred_report_node(job, nid);
+		node->end = deferred_now();
 	return 0;
 }
 
@@ -411,7 +441,7 @@ void __init deferred_init(void)
 		/* No more than there can be pieces of free memory. */
 		.ranges = kcalloc(memblock.memory.cnt + memblock.reserved.cnt,
 				  sizeof(*job.ranges), GFP_KERNEL),
-		.start = local_clock(),
+		.start = deferred_now(),
 	};
 	int nid;
 
