@@ -6,7 +6,7 @@ TARGETS = tree refresh check bases mbox build boot bench measure figures test to
 
 # "make boot SHELL=1" is about the guest's shell, not that of make
 ifeq ($(origin SHELL),command line)
-export GUEST_SHELL := $(SHELL)
+boot: export GUEST_SHELL := $(SHELL)
 override SHELL := /bin/sh
 endif
 

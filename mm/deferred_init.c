@@ -12,6 +12,7 @@
 #include <linux/atomic.h>
 #include <linux/cpumask.h>
 #include <linux/init.h>
+#include <linux/irqflags.h>
 #include <linux/kstrtox.h>
 #include <linux/limits.h>
 #include <linux/memblock.h>
@@ -40,16 +41,17 @@
 
 /**
  * struct deferred_time - a point in time, by two clocks
- * @local: That of local_clock().  All CPUs have about the same.  But at this
- *	   point of the boot it may go no more than a tick beyond the jiffies.
- *	   So it loses time with each tick that comes too late, as in a guest
+ * @sched: That of sched_clock().  Two of one CPU tell how long it was.  Those
+ *	   of two CPUs may tell anything.
+ * @local: That of local_clock(), which is about the same on all CPUs.  But at
+ *	   this point of the boot it may go no more than a tick beyond the
+ *	   jiffies.  It loses the ticks that come too late, as in a guest
  *	   whose host is busy.
- * @sched: That of sched_clock(), which loses none.  But two CPUs may differ.
  * @cpu: The CPU that took it.
  */
 struct deferred_time {
-	u64	local;
 	u64	sched;
+	u64	local;
 	int	cpu;
 };
 
@@ -192,27 +194,32 @@ static unsigned long __init deferred_section_end(unsigned long pfn,
 
 static struct deferred_time __init deferred_now(void)
 {
-	struct deferred_time now = { .cpu = get_cpu() };
+	struct deferred_time now;
+	unsigned long flags;
 
-	now.local = local_clock();
+	/* As sched_clock() wants it. */
+	local_irq_save(flags);
 	now.sched = sched_clock();
-	put_cpu();
+	now.local = local_clock();
+	now.cpu = smp_processor_id();
+	local_irq_restore(flags);
 	return now;
 }
 
-static u64 __init deferred_us_between(u64 start, u64 end)
+/* In microseconds; too few where ticks were lost between two CPUs. */
+static u64 __init deferred_us(const struct deferred_time *start,
+			      const struct deferred_time *end)
 {
-	return end > start ? div_u64(end - start, NSEC_PER_USEC) : 0;
+	s64 ns = start->cpu == end->cpu ? end->sched - start->sched :
+					  end->local - start->local;
+
+	return ns > 0 ? div_u64(ns, NSEC_PER_USEC) : 0;
 }
 
-static void __init deferred_report_node(const struct deferred_job *job, int nid,
-					u64 most_us)
+static void __init deferred_report_node(const struct deferred_job *job, int nid)
 {
 	const struct deferred_node *node = &job->nodes[nid];
-	u64 local_us = deferred_us_between(job->start.local, node->end.local);
-	u64 sched_us = deferred_us_between(job->start.sched, node->end.sched);
-	/* Where the clocks of CPUs differ, @sched may be anything. */
-	u64 us = min(max(local_us, sched_us), most_us);
+	u64 us = deferred_us(&job->start, &node->end);
 
 	if (cpumask_empty(node->cpus))
 		return;
@@ -223,11 +230,9 @@ static void __init deferred_report_node(const struct deferred_job *job, int nid,
 
 static void __init deferred_report(const struct deferred_job *job)
 {
-	const struct deferred_time *start = &job->start, end = deferred_now();
-	u64 us = start->cpu == end.cpu ?
-		 deferred_us_between(start->sched, end.sched) :
-		 deferred_us_between(start->local, end.local);
 	unsigned long nr_pages = 0, fewest = ULONG_MAX, most = 0;
+	struct deferred_time end = deferred_now();
+	u64 us = deferred_us(&job->start, &end);
 	unsigned int cpu, nr_cpus = 0;
 	int nid;
 
@@ -243,7 +248,7 @@ static void __init deferred_report(const struct deferred_job *job)
 	}
 
 	for_each_node_state(nid, N_MEMORY)
-		deferred_report_node(job, nid, us);
+		deferred_report_node(job, nid);
 	if (nr_cpus)
 		pr_info("deferred pages initialised in %llums: %lluus, %lu pages on %u CPUs, %lu..%lu each\n",
 			div_u64(us, USEC_PER_MSEC), us, nr_pages, nr_cpus, fewest,

@@ -93,8 +93,8 @@ def judge(lines, ending, guest):
 		last = strip_stamp(([line for line in lines if line.strip()]
 				    or ["(nothing on the console)"])[-1])
 		return "hang", f"no end within {guest.timeout:g} s, last line: {last}"
-	left_by_user = guest.shell and any_line(lines, REACHED_INIT) and not ending.status
-	if not any_line(lines, DONE) and not left_by_user:
+	left = guest.shell and any_line(lines[-3:], "QEMU: Terminated")
+	if not any_line(lines, DONE) and not left:
 		if not lines or ending.status:
 			return "qemu", explain_qemu(ending, guest)
 		return "stopped", ("ended before its init was done, last line: "
@@ -103,6 +103,8 @@ def judge(lines, ending, guest):
 	if found:
 		more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
 		return "warned", found[0] + more
+	if left:
+		return "ok", f"ended from the terminal after {ending.seconds:.1f} s"
 	return "ok", f"reached its end in {ending.seconds:.1f} s"
 
 

@@ -19,6 +19,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import termios
 import threading
 import time
 from pathlib import Path
@@ -186,8 +187,11 @@ def told(guest):
 	words = [f"padata_mt.run={Path(guest.run).name}"] if guest.run else []
 	if guest.shell:
 		columns, rows = shutil.get_terminal_size()
+		terminal = os.environ.get("TERM", "")
+		if not re.fullmatch(r"[\w.+-]+", terminal):
+			terminal = "linux"
 		# What has no point in its name is in the environment of init
-		words += ["padata_mt.shell", f"TERM={os.environ.get('TERM', 'linux')}",
+		words += ["padata_mt.shell", f"TERM={terminal}",
 			  f"COLUMNS={columns}", f"LINES={rows}"]
 	return words + guest.append.split()
 
@@ -292,6 +296,7 @@ def run_qemu(command, log, timeout, until=console.DONE, on_line=None):
 				if not select.select([qemu.stdout], [], [], max(left, 0))[0]:
 					continue
 				data = os.read(qemu.stdout.fileno(), 65536)
+				now = time.monotonic() - started
 				if not data:
 					timed_out = False
 					break
@@ -301,7 +306,7 @@ def run_qemu(command, log, timeout, until=console.DONE, on_line=None):
 				complete = []
 				for piece in data.splitlines(keepends=True):
 					if not unfinished:
-						began = time.monotonic() - started
+						began = now
 					unfinished += piece
 					if unfinished.endswith(b"\n"):
 						line = unfinished[:-1].decode(errors="replace")
@@ -349,6 +354,14 @@ def run_on_terminal(command, log):
 		try:
 			# Which has an escape of its own unless told not to
 			qemu.interact(escape_character=None)
+			# It ends with QEMU, and leaves what that has said at last
+			while True:
+				os.write(sys.stdout.fileno(),
+					 qemu.read_nonblocking(4096, timeout=1))
+		except (pexpect.EOF, pexpect.TIMEOUT):
+			pass
+		except termios.error:
+			raise KeyboardInterrupt from None	# the terminal is gone
 		finally:
 			qemu.close(force=True)
 	status = qemu.exitstatus if qemu.signalstatus is None else -qemu.signalstatus
@@ -388,7 +401,8 @@ def boot(kernel, guest, log, on_line=None, accel=None):
 		else:
 			ending = run_qemu(command, log, guest.timeout, on_line=on_line)
 		lines = log.read_text(errors="replace").splitlines()
-		if accel == "tcg" and console.any_line(lines, STALE_BREAKPOINT):
+		if accel == "tcg" and not guest.shell and console.any_line(
+				lines, STALE_BREAKPOINT):
 			note("QEMU ran into a breakpoint that the kernel had taken out: "
 			     f"{relative(log)}; once more")
 			log.replace(log.with_name(f"{log.stem}-breakpoint{log.suffix}"))

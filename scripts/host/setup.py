@@ -32,7 +32,8 @@ PACKAGES = {
 		flake8 python3-sphinx coccinelle iwyu""",
 	"lava": "python3 python3-yaml",
 	"browser": "chromium chromium-driver python3-selenium",
-	"arm64": "gcc-aarch64-linux-gnu qemu-system-arm busybox-static:arm64",
+	"arm64": """gcc-aarch64-linux-gnu qemu-system-arm busybox-static:arm64
+		python3-pexpect""",
 }
 FOREIGN = BUILD / "arm64"
 LOG = BUILD / "log/setup.log"

@@ -22,7 +22,7 @@ COUNTS = [
 	("boot_instructions_per_page", "whole boot to init"),
 	("boot_instructions_per_page_from_64G", "boot, 64G to 128G"),
 ]
-# By which share a guest's clock may differ from the host's; see measure.py
+# By which share a guest's clock may differ from the host's
 APART = 0.05
 
 
@@ -242,13 +242,14 @@ code, pre { font-size: .9em; overflow-wrap: anywhere }
 HOW_TIMED = """
 <p>Page init and boot are timed by the host's clock, at the messages on the console:
 from the last one before page init to its last one, and from the kernel's first
-message to <code>Run /init as init process</code>. So page init has a few
-milliseconds of the scheduler's set-up in it, as many in each kernel. “The kernel
+message to <code>Run /init as init process</code>. So page init has 5 to 9
+milliseconds of the scheduler's set-up in it, about as many in each kernel. “The kernel
 says” has the time that the kernel itself prints. Until a guest has another clock
 it counts ticks, and those that come too late are lost: stock and baseline then say
-too little. A boot in which the clocks of guest and host differ by more than 5 % in
-page init or in all of the boot is repeated, at most twice; one that still differs is
-counted by the host's clock, and marked with an asterisk.</p>"""
+too little. A boot in which the clocks of guest and host differ by more than 5 % and a
+millisecond, in page init or in all of the boot, is repeated, at most twice. One that
+still differs counts by the host's clock. An asterisk says that the median boot is such
+a one.</p>"""
 
 HOW_TOLD = """
 <p>Deferred page init is the time that the kernel itself prints (<code>deferred
@@ -635,7 +636,8 @@ def page(results, figures, logs):
 		links = ", ".join(f'<a href="dmesg/{log}">{log.removesuffix(".txt")}</a>'
 				  for log in logs)
 		parts.append(f"<details><summary>The dmesg of each boot</summary>"
-			     f"<p>{links}</p></details>")
+			     f"<p>{links}</p><p>Those by-host have the times of the "
+			     "host's clock.</p></details>")
 	return "\n".join([
 		"<!DOCTYPE html>", '<html lang="en"><meta charset="utf-8">',
 		'<meta name="viewport" content="width=device-width">',
