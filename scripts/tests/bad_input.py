@@ -94,7 +94,7 @@ class Case:
 				       env=self.environment, text=True,
 				       errors="replace", stdin=subprocess.DEVNULL,
 				       stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-				       timeout=300)
+				       timeout=1800)
 		(self.place / "output.txt").write_text(ended.stdout + ended.stderr)
 		return (self.judge(ended.returncode, ended.stdout, ended.stderr,
 				   says, status)
