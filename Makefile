@@ -18,7 +18,7 @@ help:
 	@echo '                 DMESG="before.txt after.txt"  compare dmesg files instead'
 	@echo 'make figures   keep the last results, write the table in README; says which'
 	@echo '                 lines of other texts do not quote them yet'
-	@echo 'make test      build and run every test; ends with "N passed, N failed"'
+	@echo 'make test      build and run the quick tests; ends with "N passed, N failed"'
 	@echo '                 FULL=1  the long parts too: each patch, arm64, KCSAN, packages, guides'
 	@echo '                 ONLY="queue matrix"  only these parts'
 	@echo '                 MINUTES=50  skip what is long once these have passed'

@@ -242,8 +242,8 @@ code, pre { font-size: .9em; overflow-wrap: anywhere }
 HOW_TIMED = """
 <p>Page init and boot are timed by the host's clock, at the messages on the console:
 from the last one before page init to its last one, and from the kernel's first
-message to <code>Run /init as init process</code>. So page init has 5 to 9
-milliseconds of the scheduler's set-up in it, about as many in each kernel. “The kernel
+message to <code>Run /init as init process</code>. So page init has 5 to 13
+milliseconds of the scheduler's set-up in it. “The kernel
 says” has the time that the kernel itself prints. Until a guest has another clock
 it counts ticks, and those that come too late are lost: stock and baseline then say
 too little. A boot in which the clocks of guest and host differ by more than 5 % and a
