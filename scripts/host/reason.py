@@ -5,6 +5,7 @@ A log of make, of a compiler, of git, tar or apt has the error somewhere in its
 middle: around it are other jobs, source lines, and what make says at its end.
 """
 
+import collections
 import re
 
 # What comes with an error and says nothing of it
@@ -46,3 +47,22 @@ def reason(lines):
 
 def reason_of(log):
 	return reason(log.read_text(errors="replace").splitlines())
+
+
+def without_lines(text):
+	"""A warning without the numbers of its line, which any change moves."""
+	return re.sub(r"(?<=:)\d+(?::\d+)?(?:-\d+)?(?=[: ])|\b(line|lines) \d+(-\d+)?", "",
+		      text)
+
+
+def news(now, before):
+	"""The warnings that the base does not have, or has fewer times."""
+	known = collections.Counter(map(without_lines, before))
+	found = []
+	for warning in now:
+		bare = without_lines(warning)
+		if known[bare]:
+			known[bare] -= 1
+		else:
+			found.append(warning)
+	return found

@@ -23,11 +23,16 @@ class Parser(argparse.ArgumentParser):
 		raise Failure(f"{message} (--help lists what there is)")
 
 
-def no_arguments(about):
-	"""For scripts in which nothing is given by the order of words."""
+def help_if_asked(about):
+	"""For scripts that have no Parser."""
 	if sys.argv[1:] in (["-h"], ["--help"]):
 		print(about.strip())
 		raise SystemExit(0)
+
+
+def no_arguments(about):
+	"""For scripts in which nothing is given by the order of words."""
+	help_if_asked(about)
 	if sys.argv[1:]:
 		raise Failure(f'"{sys.argv[1]}": takes no arguments, but variables: "make '
 			      'help" lists them')
@@ -58,6 +63,12 @@ def take_lock():
 	take_lock.held = lock
 
 
+def must_call(script, *words, **options):
+	"""Call a script of ours, and end as it does if that is not well: it has said why."""
+	if status := call(ROOT / "scripts" / script, *words, **options):
+		raise SystemExit(status)
+
+
 def prepare(*tasks, tree=True, lock=True):
 	"""What each script does first: the lock, the packages that its tasks need (see
 	scripts/setup), and the kernel tree."""
@@ -67,8 +78,7 @@ def prepare(*tasks, tree=True, lock=True):
 	known = os.environ.get("PADATA_MT_PACKAGES", "").split()
 	scripts = [] if set(tasks) <= set(known) else [["setup", *tasks]]
 	for script, *words in scripts + [["tree"]] * tree:
-		if status := call(ROOT / "scripts" / script, *words):
-			raise SystemExit(status)	# it has said why
+		must_call(script, *words)
 	os.environ["PADATA_MT_PACKAGES"] = " ".join(dict.fromkeys([*known, *tasks]))
 
 

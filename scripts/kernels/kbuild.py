@@ -25,7 +25,7 @@ from host.failure import Failure
 from host.git import git
 from host.places import BUILD, LINUX, PLAIN_PATH, ROOT, relative
 from host.programs import end_with_parent, run_program, side_by_side
-from host.reason import reason
+from host.reason import news, reason
 from host.script import prepare
 from host.terminal import duration, say, working_on
 from patchqueue.commits import commit_of
@@ -770,11 +770,6 @@ def side_by_side_at_commits(function, names):
 	return outcomes
 
 
-def anywhere(warning):
-	"""A warning without the line that it is for."""
-	return re.sub(r":\d+(:\d+)?:", ":", warning, count=1)
-
-
 def warnings_in(log):
 	"""Files as they are named in the tree. What comes from ccache names them as they were
 	in the checkout that compiled them first."""
@@ -796,14 +791,7 @@ def warnings(name):
 def new_warnings(name, base):
 	"""Those that the kernel `base` does not give, wherever in the same file it gives
 	them."""
-	forgiven = collections.Counter(map(anywhere, warnings(base)))
-	found = []
-	for warning in warnings(name):
-		if forgiven[anywhere(warning)]:
-			forgiven[anywhere(warning)] -= 1
-		else:
-			found.append(warning)
-	return found
+	return news(warnings(name), warnings(base))
 
 
 def prepare_to_build(*tasks):

@@ -36,7 +36,7 @@ from host.failure import Failure
 from host.git import git
 from host.places import BUILD, PLAIN_PATH, relative
 from host.programs import run_program
-from host.script import prepare
+from host.script import help_if_asked, prepare
 from host.terminal import duration, plural, progress, say
 from kernels import kbuild
 from patchqueue.commits import commit_of
@@ -422,9 +422,7 @@ def build_it(settings, config):
 
 
 def main():
-	if sys.argv[1:] in (["-h"], ["--help"]):
-		print(__doc__.strip())
-		return 0
+	help_if_asked(__doc__)
 	for word in sys.argv[1:]:
 		name, equals, value = word.partition("=")
 		if name not in SETTINGS or not equals:

@@ -25,9 +25,9 @@ import kernels
 from guests import console, guest
 from host.failure import Failure
 from host.places import BUILD, LINUX, ROOT, relative
-from host.programs import call, run_program
+from host.programs import run_program
 from host.reason import reason
-from host.script import Parser, prepare, take_lock
+from host.script import Parser, must_call, prepare, take_lock
 from host.terminal import (duration, expect, expect_no_more, plural, progress,
                            say)
 from kernels import kbuild
@@ -587,10 +587,7 @@ def run_bench():
 	except (FileNotFoundError, ValueError):
 		progress("Page init on real memory")
 		scratch = REAL_MEMORY.with_suffix(".part")
-		status = call(ROOT / "scripts/bench", "--forms", "--json", scratch,
-			      stdout=subprocess.DEVNULL)
-		if status:
-			raise SystemExit(status)	# it has said why
+		must_call("bench", "--forms", "--json", scratch, stdout=subprocess.DEVNULL)
 		scratch.replace(REAL_MEMORY)
 	return json.loads(REAL_MEMORY.read_text())
 
@@ -661,8 +658,7 @@ def make_all(rest):
 	expect(sum(seconds for seconds, _ in parts) - build, build + rest)
 	prepare(*TASKS)
 	expect(build, rest)
-	if status := call(ROOT / "scripts/build", *KERNELS, *run_time.KERNELS):
-		raise SystemExit(status)	# it has said why
+	must_call("build", *KERNELS, *run_time.KERNELS)
 
 
 def minutes(seconds):

@@ -26,7 +26,7 @@ from pathlib import Path
 from host.failure import Failure
 from host.git import tree_git
 from host.places import BUILD, ROOT, relative
-from host.programs import call, end_with_parent, run_program
+from host.programs import end_with_parent, run_program
 from host.reason import reason
 from host.terminal import duration, progress
 from patchqueue.commits import commit_of, export
@@ -189,13 +189,6 @@ def build(fill=None):
 		"-fno-pie", "-no-pie", "-pthread", SOURCES / "forms.c", *objects]
 	compile_one(user, SOURCES / "bench.c", program)
 	return program
-
-
-def build_series():
-	"""The kernel whose build says how to compile, when it is not there."""
-	status = call(ROOT / "scripts/build", "series")
-	if status:
-		raise SystemExit(status)	# it has said why
 
 
 # ---- running -------------------------------------------------------------

@@ -27,7 +27,7 @@ from host.git import git, tree_git
 from host.places import BUILD, ROOT, need_space, remove, scratch_folder
 from host.programs import run_program
 from host.reason import reason_of
-from host.script import prepare
+from host.script import help_if_asked, prepare
 from host.terminal import say, show, step
 from patchqueue import base, commits, files, mails
 
@@ -251,9 +251,7 @@ def try_all(own):
 
 def main():
 	arguments = sys.argv[1:]
-	if arguments in (["-h"], ["--help"]):
-		print(__doc__.strip())
-		return 0
+	help_if_asked(__doc__)
 	if arguments and (len(arguments) != 2 or arguments[0] != "--files"
 			  or not os.path.isdir(arguments[1])):
 		raise Failure("usage: bases [--files DIRECTORY]")

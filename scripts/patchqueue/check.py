@@ -20,6 +20,7 @@ from host.failure import Failure
 from host.git import git, tree_git
 from host.places import BUILD, LINUX, ROOT, explain, need_space, scratch_folder
 from host.programs import encode, run_program, thread_pool
+from host.reason import news
 from host.script import no_arguments, prepare
 from host.terminal import say, show
 from patchqueue.base import read_base
@@ -238,7 +239,7 @@ def kernel_doc(_):
 
 	sources = [file for file in series_files() if file.endswith((".c", ".h"))]
 	now = warnings("HEAD", sources)
-	return touched.news(now, warnings(
+	return news(now, warnings(
 		"base", sorted({line.partition(":")[0] for line in now}))) if now else ()
 
 

@@ -23,7 +23,7 @@ import kernels
 from host import terminal
 from host.git import tree_git
 from host.places import BUILD, ROOT
-from host.programs import run_program
+from host.programs import descendants, run_program
 from host.reason import reason
 from patchqueue.mails import sparse_clone
 from tests import refused, toy
@@ -307,18 +307,6 @@ def guest_too_large():
 			says="300T is larger than this host can map")
 
 
-def memory_that_is_none():
-	"""a memory size that is none"""
-	return Case("no-size").run("scripts/boot", KERNEL, "--memory", "much",
-				   says=r"^boot: 'much' is no memory size")
-
-
-def kernel_that_is_none():
-	"""a kernel that is not built"""
-	return Case("no-kernel").run("scripts/boot", "no-such-kernel",
-				     says=r"^boot: .*no-such-kernel.* is missing: run")
-
-
 def kvm_that_does_not_work():
 	"""a /dev/kvm that is there and does not work"""
 	if not os.access("/dev/kvm", os.R_OK | os.W_OK):
@@ -353,7 +341,7 @@ def ctrl_c():
 	while time.monotonic() < end and boot.poll() is None and not (
 			qemu and log.exists() and log.stat().st_size):
 		time.sleep(0.2)
-		qemu = qemu_of(boot.pid)
+		qemu = list(descendants(boot.pid))
 	# Python may be where it drops the exception: who presses the keys does so again
 	for _ in range(2):
 		os.killpg(boot.pid, signal.SIGINT)
@@ -375,31 +363,6 @@ def ctrl_c():
 		for pid in left:
 			os.kill(pid, signal.SIGKILL)
 	return problems + lost_images(before)
-
-
-def qemu_of(parent):
-	"""The process numbers of the QEMUs that `parent` started."""
-	found = []
-	for stat in Path("/proc").glob("[0-9]*/stat"):
-		try:
-			name, _, rest = stat.read_text().partition(")")
-		except OSError:
-			continue
-		if "(qemu" in name and int(rest.split()[1]) == parent:
-			found.append(int(stat.parent.name))
-	return found
-
-
-def dmesg_without_figures():
-	"""a dmesg file without the lines looked for"""
-	case = Case("dmesg")
-	files = [case.place / "before.txt", case.place / "after.txt"]
-	for path in files:
-		path.write_text("[    0.000000] Linux version 6.12.0\n"
-				"[    1.000000] nothing to see here\n")
-	case.environment["DMESG"] = " ".join(map(str, files))
-	return case.run("scripts/measure",
-			says=r"^measure: .*before\.txt.*deferred")
 
 
 def wrong_reasons():
@@ -434,13 +397,10 @@ def wrong_values(report, checkout):
 		report.check(not problems, about, problems)
 
 
-def path_without_packages():
+def without_packages():
 	"""A PATH with a dpkg-query that knows of no package."""
-	programs = toy.PLACE / "nothing-installed"
-	programs.mkdir(parents=True, exist_ok=True)
-	(programs / "dpkg-query").write_text(f"#!/bin/sh\n{NOTHING_INSTALLED}\n")
-	(programs / "dpkg-query").chmod(0o755)
-	return f"{programs}:{os.environ['PATH']}"
+	return Case("nothing-installed",
+		    {"dpkg-query": NOTHING_INSTALLED}).environment["PATH"]
 
 
 def nothing_installed(checkout):
@@ -451,7 +411,7 @@ def nothing_installed(checkout):
 		ended = toy.run(checkout, "make", target, KERNEL="series",
 				CONFIG=str(BUILD / "kernel/series/.config"), SCENARIO="two-cpus",
 				KERNEL_URL="https://a.b/c", INITRAMFS_URL="https://a.b/d",
-				PATH=path_without_packages())
+				PATH=without_packages())
 		said = "setup: missing, and not installed because NO_INSTALL is set: "
 		if not ended.returncode or said not in ended.stderr + ended.stdout:
 			problems.append(f"make {target}: {(ended.stderr + ended.stdout)[-200:]}")
@@ -465,7 +425,7 @@ LONG = (r"This takes about \d+ min: 1 min to install packages; 2 min to fetch an
 def long_work(checkout):
 	"""work that takes long: how long is said at the beginning, and that it goes on"""
 	place = toy.copy(checkout, "from-nothing", "build")
-	ended = toy.run(place, "scripts/measure", PATH=path_without_packages())
+	ended = toy.run(place, "scripts/measure", PATH=without_packages())
 	first = (ended.stdout.splitlines() or [""])[0]
 	problems = [] if re.match(LONG, first) else [f"measure: it said '{first}'"]
 	with mock.patch.object(terminal, "progress") as shown, \
@@ -613,9 +573,8 @@ SMALL_CASES = (nothing_installed, long_work, second_run, odd_path, odd_path_of_b
 CASES = (missing_package, no_network, disk_full_for_packages, disk_full_for_build,
 	 build_that_fails,
 	 patch_that_does_not_apply, kernel_that_hangs, kernel_that_panics,
-	 kvm_that_does_not_work, guest_too_large, memory_that_is_none,
-	 kernel_that_is_none, kernel_that_warns, guest_that_stops_early,
-	 shell_in_a_guest, ctrl_c, dmesg_without_figures)
+	 kvm_that_does_not_work, guest_too_large, kernel_that_warns,
+	 guest_that_stops_early, shell_in_a_guest, ctrl_c)
 
 
 def check(report):

@@ -6,14 +6,12 @@ fails, or that lands elsewhere.
 """
 
 import re
-import shutil
 
 from host.places import BUILD, ROOT
 from host.programs import run_program
 from patchqueue.base import read_base
-from patchqueue.commits import export
 from patchqueue.files import series_files
-from tests import bad_input, builds
+from tests import bad_input, builds, touched
 
 TIER = "long"
 PLACE = BUILD / "test/bases"
@@ -103,9 +101,7 @@ def first_with_functions():
 def files_of_base():
 	"""The files that the series touches, as they are in the base."""
 	files = PLACE / "files"
-	shutil.rmtree(files, ignore_errors=True)
-	files.mkdir()
-	export("base", [".gitattributes", *series_files()], files)
+	touched.unpack("base", [".gitattributes", *series_files()], files)
 	return files
 
 

@@ -13,6 +13,7 @@ from tests import builds
 
 KERNELS = ("stock", "baseline", "series", "series-check", "series-debug",
 	   "baseline-debug")
+AHEAD = KERNELS
 
 # Laid over a configuration without all that is under test: what is turned on, and
 # what the kernel then has of padata
@@ -27,10 +28,6 @@ NO_TESTS = "# CONFIG_KUNIT is not set\n"
 # What is not for multithreaded jobs
 SERIALIZED = "padata.o"
 FOLDERS = ("kernel", "lib")
-
-
-def kernels_to_build():
-	return KERNELS
 
 
 def check(report):

@@ -9,6 +9,7 @@ import shutil
 
 from host.places import LINUX
 from host.programs import run_program, side_by_side
+from host.reason import news
 from host.terminal import progress
 from tests import touched
 
@@ -82,7 +83,7 @@ def check(report):
 		reports, broken = now[path]
 		forgiven, _ = before.get(path, ([], []))
 		problems += [f"{path.stem}: {line}" for line in broken]
-		problems += [f"{path.stem}: {line}" for line in touched.news(reports, forgiven)
+		problems += [f"{path.stem}: {line}" for line in news(reports, forgiven)
 			     if not exceptions.allow(line.partition(":")[0], path.stem)]
 	problems += exceptions.problems()
 	report.check(semantic_patches and not problems,

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 
+from host.reason import news
 from host.terminal import progress
 from tests import touched
 
@@ -134,7 +135,7 @@ def check(report):
 	problems = [warning for warning in warnings if not is_elsewhere(warning)]
 	if problems:
 		_, before = build("base", place / "base", *arguments)
-		problems = touched.news(problems, before)
+		problems = news(problems, before)
 	exceptions = touched.Exceptions("documents")
 	problems = [warning for warning in problems if not is_allowed(exceptions, warning)]
 	problems += exceptions.problems()

@@ -2,13 +2,13 @@
 """What also compiles in user space: tools/testing/padata."""
 
 import re
-import shutil
 import subprocess
 
 from host.git import tree_git
 from host.places import BUILD
 from host.programs import run_program
 from kernels import kbuild
+from tests import touched
 from tests.ktap import Reader
 
 TESTS = "tools/testing/padata"
@@ -23,14 +23,6 @@ def has_tests(commit):
 	return bool(tree_git("ls-tree", commit, "--", f"{TESTS}/Makefile"))
 
 
-def unpack(commit, place):
-	"""What they are built from as it was committed, not as somebody edits it."""
-	shutil.rmtree(place, ignore_errors=True)
-	place.mkdir(parents=True)
-	archive = tree_git("archive", commit, "--", *SOURCES, text=False)
-	subprocess.run(["tar", "-x", "-C", place], input=archive, check=True)
-
-
 def problems_at(commit):
 	"""Why the tests do not compile at a commit, plainly and not in each of the ways
 	that they are made to fail."""
@@ -38,7 +30,7 @@ def problems_at(commit):
 			map(MATTERS.match, kbuild.changed_files(f"{commit}^", commit))):
 		return []
 	place = BUILD / "test/user-of-patch"
-	unpack(commit, place)
+	touched.unpack(commit, SOURCES, place)
 	programs = [name for name in ("threads", "interleave", "serial", "scale", "limits")
 		    if (place / TESTS / f"{name}.c").exists()]
 	made = run_program("make", "-s", "-j2", "-C", place / TESTS, "CFLAGS=-O0",
@@ -54,7 +46,7 @@ def check(report):
 		report.skip("user-space tests", f"this tree has no {TESTS}")
 		return
 	place = BUILD / "test/user"
-	unpack("HEAD", place)
+	touched.unpack("HEAD", SOURCES, place)
 
 	reader = Reader(report)
 	log = BUILD / "test/user.txt"

@@ -7,6 +7,7 @@ from tests import builds, kunit, torture
 TIER = "long"
 
 KERNEL = "series-kcsan"
+AHEAD = (KERNEL,)
 JOBS = 10000
 
 # Two stacks of a report, and whether it is one that console-patterns denies
@@ -37,10 +38,6 @@ def check_console(report):
 		report.check(len(found) == ours,
 			     f"a data race {name} {'counts' if ours else 'is forgiven'}",
 			     found or ["it does not count"])
-
-
-def kernels_to_build():
-	return [KERNEL]
 
 
 def check(report):

@@ -13,7 +13,7 @@ import subprocess
 from email.header import decode_header, make_header
 
 from host.places import BUILD, ROOT
-from tests import bad_input, builds, toy
+from tests import builds, toy
 
 PLACE = BUILD / "test/mail"
 AUTHOR = "Än Author <author@example.org>"
@@ -110,7 +110,6 @@ def check(report):
 	check_taken(report, writer, reader)
 	check_again(report, writer)
 	check_recipients(report, writer)
-	check_bad_input(report)
 
 
 # ---- the two versions --------------------------------------------------------
@@ -302,22 +301,3 @@ def check_recipients(report, writer):
 				!= addresses:
 			problems.append("it goes to others: " + log)
 	report.check(not problems, "git send-email --dry-run takes them as they are", problems)
-
-
-def check_bad_input(report):
-	(PLACE / "file").write_text("")
-	for variables, says in (
-		({"VERSION": "0"}, "^mbox: VERSION=0: give a number"),
-		({"VERSION": "two"}, "^mbox: VERSION=two: give a number"),
-		({"SIGNOFF": "some.one@example.org"}, "^mbox: SIGNOFF=.*Name <address>"),
-		({"VERSION": "2", "SINCE": "never"}, "^mbox: SINCE=never: .*no such tag"),
-		({"VERSION": "2", "SINCE": "-x y"}, "^mbox: SINCE=-x y: .*no such tag"),
-		({"SINCE": "HEAD"}, "^mbox: SINCE=HEAD with VERSION=1"),
-		({"RECIPIENTS": "all"}, "^mbox: RECIPIENTS=all: yes or no"),
-		({"TO": str(PLACE / "file")}, "^mbox: the folder .*cannot be made")):
-		case = bad_input.Case("mail", **variables)
-		problems = case.run("scripts/mbox", says=says)
-		report.check(not problems, "says what is wrong with "
-			     + " ".join(f"{name}={value}" for name, value in
-					variables.items()).replace(str(PLACE), "..."),
-			     problems)

@@ -19,6 +19,7 @@ no CPU | scripts/boot --cpus 0 | boot: a guest with 0 CPUs
 fewer than no CPUs | CPUS=-1 scripts/boot | boot: a guest with -1 CPUs
 a number of CPUs that is none | CPUS=some scripts/boot | boot: 'some' is no value for a guest's cpus
 no memory | MEM=0 scripts/boot | boot: a guest with 0 of memory
+a memory size that is none | MEM=much scripts/boot | boot: 'much' is no memory size
 too little memory | MEM=1K scripts/boot | boot: a guest with 1K of memory
 memory beyond measure | MEM=9999999999999999T scripts/boot | boot: .* is larger than any host
 a node without its memory | scripts/boot --nodes 2 | boot: '2' is no node
@@ -54,6 +55,7 @@ a quote without its end in DMESG | DMESG="'a" scripts/measure | measure: DMESG='
 a dmesg that is missing | DMESG=missing.txt scripts/measure | measure: missing.txt: No such file
 a folder without a dmesg | DMESG=scripts scripts/measure | measure: scripts/[a-z.]+: no line
 a device for a dmesg | DMESG=/dev/zero scripts/measure | measure: /dev/zero: that is no text
+a dmesg of a kernel without the option | echo 'Linux version 6.12' >none.txt; DMESG=none.txt scripts/measure | measure: none.txt: no line .*CONFIG_DEFERRED
 an empty dmesg | DMESG=/dev/null scripts/measure | measure: /dev/null: no line 'node 0
 a compressed dmesg | DMESG={base} scripts/measure | measure: \S+: that is no text
 a part that is none | ONLY=everything scripts/test | test: no part 'everything'
@@ -69,6 +71,11 @@ an argument for refresh | scripts/refresh all | refresh: usage
 no folder to refresh to | scripts/refresh --to '' | refresh: usage
 a device to refresh to | scripts/refresh --to /dev/null | refresh: the folder /dev/null cannot be made
 version 0 of a thread | VERSION=0 scripts/mbox | mbox: VERSION=0: give a number
+a version that is no number | VERSION=two scripts/mbox | mbox: VERSION=two: give a number
+a tag that there is not | VERSION=2 SINCE=never scripts/mbox | mbox: SINCE=never: .*no such tag
+a tag with a blank | VERSION=2 SINCE='-x y' scripts/mbox | mbox: SINCE=-x y: .*no such tag
+a first version since another | SINCE=HEAD scripts/mbox | mbox: SINCE=HEAD with VERSION=1
+neither yes nor no | RECIPIENTS=all scripts/mbox | mbox: RECIPIENTS=all: yes or no
 a version beyond measure | VERSION=99999999999999999999 scripts/mbox | mbox: VERSION=9+: give a number
 a sender without an address | SIGNOFF=Someone scripts/mbox | mbox: SIGNOFF=Someone: write it as
 a sender in two lines | SIGNOFF={lines} scripts/mbox | b <a@b>: write it as

@@ -1,21 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0
 """The report, read in a browser: sizes, colours, keyboard, screen readers.
 
-Pages are made of the figures of a run, in report.json, and opened from their files
-in chromium. Each check is then shown to find what it is for, in damaged pages.
+Pages are made of the figures that the texts quote, and opened from their files in
+chromium. Each check is then shown to find what it is for, in damaged pages.
 """
 
-import json
 import re
 import shutil
 
-from host.places import BUILD, ROOT
+from host.places import BUILD
+from measuring import figures
 from measuring import report as pages
 from tests import builds
 
 # A blank, as a reader's folder may have one
 PLACE = BUILD / "test/report page"
-RESULTS = ROOT / "scripts/tests/report.json"
 
 SCREEN, PHONE = (1280, 800), (400, 800)
 SCHEMES = ("light", "dark")
@@ -277,7 +276,7 @@ def check(report):
 		report.skip("in chromium", "it cannot be had: "
 			    + (ended.errors or ["no word"])[-1])
 		return
-	results = json.loads(RESULTS.read_text())
+	results = figures.read(figures.KEPT)
 	small = of_dmesg(results)
 	shutil.rmtree(PLACE, ignore_errors=True)
 	browser = Browser()

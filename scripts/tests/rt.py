@@ -6,11 +6,8 @@ from tests import builds, kunit, torture
 TIER = "long"
 
 KERNEL = "series-clang-rt"
+AHEAD = (KERNEL,)
 JOBS = 100000
-
-
-def kernels_to_build():
-	return [KERNEL]
 
 
 def check(report):

@@ -18,6 +18,7 @@ import re
 import signal
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 from host.failure import Failure
@@ -30,8 +31,8 @@ from tests.ktap import Report
 # MINUTES leaves out only some of them. Each is the module of its name in
 # scripts/tests, and may say:
 #   TIER                "long": only with --full, or when named
-#   kernels_to_build()  those that take long, and that need no packages but those of
-#                       TASKS
+#   AHEAD               kernels that take long to build, and that need no packages but
+#                       those of TASKS
 PARTS = ("queue", "mail", "engine", "figures", "results", "guides", "lava",
 	 "report", "documents", "build", "bench", "kunit", "matrix", "instructions",
 	 "selftests", "busy", "bad-input", "hardening", "torture",
@@ -101,7 +102,7 @@ def set_up(report):
 
 def kernels_to_build(parts):
 	return [kernel for name in parts
-		for kernel in getattr(module(name), "kernels_to_build", list)()]
+		for kernel in getattr(module(name), "AHEAD", ())]
 
 
 def run_part(report, name, check):
@@ -110,6 +111,8 @@ def run_part(report, name, check):
 		check(report)
 	except (Failure, OSError, subprocess.SubprocessError) as failure:
 		report.fail("could go on", [str(failure)])
+	except Exception:		# a mistake of ours; the other parts go on
+		report.fail("could go on", traceback.format_exc().splitlines()[-3:])
 	return report.end()
 
 

@@ -2,7 +2,6 @@
 """The files of the kernel that the series adds or changes, for checkers of
 sources: as they are in the last commit, and in the base to compare with."""
 
-import collections
 import fnmatch
 import re
 import shutil
@@ -42,25 +41,6 @@ def folder(part):
 	shutil.rmtree(place, ignore_errors=True)
 	place.mkdir(parents=True)
 	return place
-
-
-def without_lines(text):
-	"""A warning without the numbers of its line, which any change moves."""
-	return re.sub(r"(?<=:)\d+(?::\d+)?(?:-\d+)?(?=[: ])|\b(line|lines) \d+(-\d+)?", "",
-		      text)
-
-
-def news(now, before):
-	"""The warnings that the base does not have, or has fewer times."""
-	known = collections.Counter(map(without_lines, before))
-	found = []
-	for warning in now:
-		bare = without_lines(warning)
-		if known[bare]:
-			known[bare] -= 1
-		else:
-			found.append(warning)
-	return found
 
 
 class Exceptions:

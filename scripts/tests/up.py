@@ -6,10 +6,7 @@ from tests import builds, kunit
 TIER = "long"
 
 KERNEL = "series-up"
-
-
-def kernels_to_build():
-	return [KERNEL]
+AHEAD = (KERNEL,)
 
 
 def check(report):

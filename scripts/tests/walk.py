@@ -14,12 +14,12 @@ import os
 import re
 import shutil
 import subprocess
-import tarfile
 
 from host.failure import Failure
 from host.places import BUILD, LINUX, ROOT
 from host.terminal import progress
-from tests import builds, guides
+from patchqueue.files import series_files
+from tests import builds, guides, touched
 
 TIER = "long"
 
@@ -109,7 +109,7 @@ def clone_kernel_tree(place):
 	head = run("git", "rev-parse", "HEAD", cwd=LINUX).strip()
 	run("git", "clone", "-q", "--shared", "--no-checkout", LINUX, place)
 	patterns = ["/*", *(f"!/{path}/" for path in LEFT_OUT),
-		    *map("/{}".format, (*NEEDED, *touched()))]
+		    *map("/{}".format, (*NEEDED, *series_files()))]
 	(place / ".git/info/sparse-checkout").write_text("\n".join(patterns) + "\n")
 	run("git", "config", "core.sparseCheckout", "true", cwd=place)
 	run("git", "checkout", "-q", "-B", "series", head, cwd=place)
@@ -119,14 +119,6 @@ def clone_kernel_tree(place):
 		shutil.copy2(applied, place / ".git/padata-mt/applied")
 
 
-def touched():
-	"""The files that any patch touches."""
-	found = set()
-	for patch in (ROOT / "patches").glob("*/*.patch"):
-		found |= set(re.findall(r"^diff --git a/.* b/(.*)", patch.read_text(), re.M))
-	return sorted(found)
-
-
 def give_sources(text):
 	"""The reader's own trees, as far as a block names them, with those files of
 	the base that patches touch."""
@@ -134,14 +126,7 @@ def give_sources(text):
 		place = PLACE / name
 		if not re.search(rf"\.\./{re.escape(name)}(?![\w.-])", text):
 			continue
-		shutil.rmtree(place, ignore_errors=True)
-		place.mkdir()
-		files = run("git", "ls-tree", "-r", "--name-only", "base", "--",
-			    ".gitattributes", *touched(), cwd=LINUX).split()
-		archive = PLACE / "base.tar"
-		run("git", "archive", "-o", archive, "base", "--", *files, cwd=LINUX)
-		with tarfile.open(archive) as tar:
-			tar.extractall(place)
+		touched.unpack("base", [".gitattributes", *series_files()], place)
 		if name == "linux":
 			run("git", "init", "-q", cwd=place)
 			run("git", "add", "-f", ".", cwd=place)
