@@ -148,7 +148,7 @@ def job(name, strings, setup, arguments):
 def qemu_job(setup, arguments):
 	architecture = kernels.ARCHITECTURES[""]
 	words = [f"console={architecture.console}", *guest.KERNEL_ARGUMENTS,
-		 architecture.append, architecture.tcg_append, *guest.told(setup)]
+		 architecture.append, *guest.told(setup)]
 	hardware = guest.machine(setup)
 	# LAVA has a setting for it, and gives it to QEMU beside these
 	memory = hardware.index("-m")

@@ -25,8 +25,7 @@ class Architecture:
 	debug_cpu: str		# for kernels with sanitizers
 	console: str
 	append: str		# what the kernel has to be told in QEMU
-	tcg_append: str		# and when that emulates
-	icount_append: str	# or counts instructions
+	icount_append: str	# and when instructions are counted
 	busybox: tuple		# a static one, the first of these that is there
 	setup: str		# the task of scripts/setup that brings these tools
 	# The kernel in its guest's memory, without KASLR: where it is, and the
@@ -50,9 +49,6 @@ ARCHITECTURES = {
 		cpu="max,cx16=off", debug_cpu="max,cx16=off,la57=off",
 		# The kernel looks for ticks within 10 ms, which a busy host may miss
 		console="ttyS0", append="no_timer_check",
-		# All emulated CPUs have the host's counter. A clock that the kernel does
-		# not trust would have it change code while all of them run
-		tcg_append="tsc=reliable",
 		icount_append="tsc_early_khz=1000000",
 		busybox=("/bin/busybox", "/usr/bin/busybox"), setup="boot",
 		image_at=16 << 20,
@@ -65,7 +61,7 @@ ARCHITECTURES = {
 		qemu=("qemu-system-aarch64", "-machine", "virt,gic-version=3"),
 		# As fast as "max", and the same in each version of QEMU
 		cpu="neoverse-n1", debug_cpu="neoverse-n1",
-		console="ttyAMA0", append="", tcg_append="", icount_append="",
+		console="ttyAMA0", append="", icount_append="",
 		busybox=(BUILD / "arm64/bin/busybox",), setup="arm64",
 		image_at=1 << 30,
 		image_symbols=("_text", "_end"),

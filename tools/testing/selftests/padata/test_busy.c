@@ -128,7 +128,8 @@ static void compare_jobs(struct __test_metadata *_metadata, const char *words,
 	       helped.helpers_chunks, helped.chunks, helped.jobs);
 	TH_LOG("the longest took %ld us, and %ld us with one thread",
 	       helped.longest_ns / 1000, alone.longest_ns / 1000);
-	EXPECT_LE(helped.longest_ns * 2, alone.longest_ns * 3);
+	/* The longest of so few differ by half. */
+	EXPECT_LE(helped.longest_ns, alone.longest_ns * 2);
 }
 
 TEST_F_TIMEOUT(busy, helpers_keep_no_job, 600)
