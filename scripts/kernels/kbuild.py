@@ -14,7 +14,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -805,28 +804,18 @@ def prepare_to_build(*tasks):
 	prepare(*tasks, tree=not LINUX.exists())
 
 
-def end_who_is_ahead(holder):
-	"""What is built ahead of need gets no CPU on a busy machine. So who needs a kernel
-	does not wait for it."""
-	if "PADATA_MT_AHEAD" not in os.environ:
-		with contextlib.suppress(OSError, ValueError):
-			os.kill(int(holder.read_text()), signal.SIGTERM)
-
-
 @contextlib.contextmanager
 def sources(*tasks):
 	"""Nobody else moves the source tree meanwhile."""
 	prepare_to_build(*tasks)
-	path, ahead = BUILD / "src.lock", BUILD / "src.ahead"
+	path = BUILD / "src.lock"
 	with open(path, "a") as lock:
 		try:
 			fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 		except BlockingIOError:
-			end_who_is_ahead(ahead)
 			with working_on(lambda: f"Waiting for {path.read_text()}"):
 				fcntl.flock(lock, fcntl.LOCK_EX)
 		lock.truncate(0)
 		lock.write(" ".join([Path(sys.argv[0]).name, *sys.argv[1:]]))
 		lock.flush()
-		ahead.write_text(f"{os.getpid()}" if "PADATA_MT_AHEAD" in os.environ else "")
 		yield

@@ -3,16 +3,11 @@
 
 import contextlib
 import os
-import signal
 import subprocess
 import threading
 
 from host.places import ROOT
 from host.programs import end, end_with_parent
-
-
-# The status of a script that a plain kill has ended
-ENDED = 128 + signal.SIGTERM
 
 
 def when_idle():
@@ -25,24 +20,21 @@ def when_idle():
 @contextlib.contextmanager
 def building(names):
 	"""Kernels, one after the other, by what nobody else wants of the CPUs. Whether they
-	can be built, the parts find out that need them. Who needs one meanwhile ends that
-	(kbuild.end_who_is_ahead()), and it is tried again.
+	can be built, the parts find out that need them. Who needs another one meanwhile
+	waits for one only.
 	"""
 	starting, started, over = threading.Lock(), [], threading.Event()
 
 	def build_all():
-		waiting = list(names)
-		while waiting:
+		for name in names:
 			with starting:
 				if over.is_set():
 					return
 				started.append(subprocess.Popen(
-					[ROOT / "scripts/build", waiting[0]],
-					env=os.environ | {"PADATA_MT_AHEAD": "1"},
+					[ROOT / "scripts/build", name],
 					stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
 					stderr=subprocess.DEVNULL, preexec_fn=when_idle))
-			if started[-1].wait() != ENDED:
-				del waiting[0]
+			started[-1].wait()
 
 	thread = threading.Thread(target=build_all, daemon=True)
 	thread.start()

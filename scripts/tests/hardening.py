@@ -234,46 +234,6 @@ def killed_while_building_ahead(checkout):
 		yield f"begun were: {began}"
 
 
-# One that holds the source tree, and one that needs it
-HOLDER = """
-import sys, time
-sys.path.insert(0, "scripts")
-from host.script import run
-from kernels import kbuild
-def main():
-	with kbuild.sources():
-		print("there", flush=True)
-		time.sleep(float(sys.argv[1]))
-run(main)
-"""
-
-
-def needed_meanwhile(checkout):
-	"""What was wrong when the source tree was needed while a kernel was built ahead, and
-	while one was built that somebody waits for."""
-	# Both are part of a run that has the checkout
-	run = {"PADATA_MT_LOCK": str(checkout / "build")}
-	for about, given, seconds, status in (
-			("ahead", {"PADATA_MT_AHEAD": "1"}, "60", 128 + signal.SIGTERM),
-			("not ahead", {}, "2", 0)):
-		holder = subprocess.Popen([sys.executable, "-c", HOLDER, seconds], cwd=checkout,
-					  env=toy.environment(**run, **given), text=True,
-					  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-		try:
-			holder.stdout.readline()
-			ended = toy.run(checkout, sys.executable, "-c", HOLDER, "0", **run)
-			if ended.returncode:
-				yield f"{about}: who needs it gets {ended.stderr.strip()[-200:]}"
-			holder.wait(SOON)
-		except subprocess.TimeoutExpired:
-			yield f"{about}: it goes on"
-		finally:
-			holder.kill()
-			said = holder.communicate()[1]
-		if holder.returncode != status:
-			yield f"{about}: status {holder.returncode}, it said: {said}"
-
-
 # ---- without root ----------------------------------------------------------------
 
 def without_root(checkout):
@@ -390,9 +350,6 @@ def check(report):
 		     problems)
 	problems = list(killed_while_building_ahead(checkout))
 	report.check(not problems, "a plain kill while kernels are built ahead", problems)
-	problems = list(needed_meanwhile(checkout))
-	report.check(not problems, "who needs a kernel does not wait for one built ahead",
-		     problems)
 	problems = killed_twice(checkout)
 	report.check(not problems, "two signals at once", problems)
 	problems = without_root(checkout)
