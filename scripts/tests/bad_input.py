@@ -7,6 +7,7 @@ Programs that would do harm, or that should fail, are replaced by small ones
 in front of PATH.
 """
 
+import contextlib
 import fcntl
 import io
 import os
@@ -341,7 +342,7 @@ def ctrl_c():
 	while time.monotonic() < end and boot.poll() is None and not (
 			qemu and log.exists() and log.stat().st_size):
 		time.sleep(0.2)
-		qemu = list(descendants(boot.pid))
+		qemu = qemu_of(boot.pid)
 	# Python may be where it drops the exception: who presses the keys does so again
 	for _ in range(2):
 		os.killpg(boot.pid, signal.SIGINT)
@@ -363,6 +364,16 @@ def ctrl_c():
 		for pid in left:
 			os.kill(pid, signal.SIGKILL)
 	return problems + lost_images(before)
+
+
+def qemu_of(parent):
+	"""The process numbers of the QEMUs that `parent` started."""
+	found = []
+	for pid in descendants(parent):
+		with contextlib.suppress(OSError):	# it may have ended
+			if Path(f"/proc/{pid}/comm").read_text().startswith("qemu"):
+				found.append(pid)
+	return found
 
 
 def wrong_reasons():
