@@ -505,18 +505,15 @@ def ratios(timed, sizes):
 		 (f"series to baseline with 1 CPU, {last}",
 		  (last, "series"), (one_cpu, "baseline"),
 		  GOALS["baseline with 1 CPU"])]
-	boot_goals = {}
 	pairs += [(f"{kernel}, {first}, half far to all near",
 		   (half_far, kernel), (first, kernel),
 		   GOALS["far memory"] if kernel == "series" else None)
 		  for kernel in KERNELS]
-	if HUGE in timed:
-		what = f"series to stock, {HUGE}, {each}"
-		boot_goals[what] = GOALS["huge boot"]
-		if HUGE not in sizes:
-			pairs.append((what, (HUGE, "series"), (HUGE, "stock"), None))
+	huge = (HUGE, "series"), (HUGE, "stock")
+	if HUGE in timed and HUGE not in sizes:
+		pairs.append((f"series to stock, {HUGE}, {each}", *huge, None))
 	return [{"what": what, "goal": goal,
-		 "boot_goal": boot_goals.get(what),
+		 "boot_goal": GOALS["huge boot"] if (over, under) == huge else None,
 		 **{key: [getattr(ours, field) / getattr(theirs, field)
 			  for ours, theirs in zip(timed[over[0]][over[1]],
 						  timed[under[0]][under[1]])
