@@ -206,7 +206,7 @@ static struct deferred_time __init deferred_now(void)
 	return now;
 }
 
-/* In microseconds; too few where ticks were lost between two CPUs. */
+/* In microseconds.  Between two CPUs, ticks that were lost are missing. */
 static u64 __init deferred_us(const struct deferred_time *start,
 			      const struct deferred_time *end)
 {
