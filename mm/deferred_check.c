@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * deferred_check.c - check what deferred struct page init has done
+ * deferred_check.c - check what initialized many struct pages at once
  *
  * Each struct page is compared with what __init_single_page() makes of it, just
- * before it is handed to the buddy allocator.  Later nobody knows what it has
- * to be.  When all are done, the zones are compared with memblock, and the free
- * lists with their own counters.  At last each zone is asked whether it is
- * contiguous, and again when memory has come or gone.
+ * before it is handed to the buddy allocator, or to a device.  Later nobody
+ * knows what it has to be.  When deferred init is done, the zones are compared
+ * with memblock, and the free lists with their own counters.  At last each zone
+ * is asked whether it is contiguous, and again when memory has come or gone.
  */
 
 #include <linux/align.h>
@@ -29,19 +29,21 @@
 
 #define MAX_TRIES	10
 
-static atomic_long_t nr_checked __initdata;
-static atomic_t nr_wrong __initdata;
+static atomic_long_t nr_checked;
+static atomic_t nr_wrong;
 
 /* How many struct pages to spoil, to show that the check finds them. */
-static atomic_t nr_to_spoil __initdata;
+static atomic_t nr_to_spoil;
+static atomic_t nr_to_spoil_later __initdata;
 
 static int __init deferred_check_setup(char *str)
 {
-	if (!str || strcmp(str, "spoil")) {
-		pr_warn("deferred_init_check: the only value is 'spoil'\n");
-		return 0;
-	}
-	atomic_set(&nr_to_spoil, 1);
+	if (str && !strcmp(str, "spoil"))
+		atomic_set(&nr_to_spoil, 1);
+	else if (str && !strcmp(str, "spoil-later"))
+		atomic_set(&nr_to_spoil_later, 1);
+	else
+		pr_warn("deferred_init_check takes 'spoil' or 'spoil-later'\n");
 	return 0;
 }
 early_param("deferred_init_check", deferred_check_setup);
@@ -52,17 +54,46 @@ static void __init found_wrong(void)
 	atomic_inc(&nr_wrong);
 }
 
-static void __init report_page(unsigned long pfn, const struct page *page,
-			       const struct page *expected)
+static void report_page(unsigned long pfn, const struct page *page,
+			const struct page *expected)
 {
 	if (atomic_inc_return(&nr_wrong) > MAX_REPORTED)
 		return;
 
-	WARN(1, "deferred struct page init went wrong at pfn %#lx\n", pfn);
+	WARN(1, "struct page init went wrong at pfn %#lx\n", pfn);
 	print_hex_dump(KERN_WARNING, "is        ", DUMP_PREFIX_OFFSET, 32, 8,
 		       page, sizeof(*page), false);
 	print_hex_dump(KERN_WARNING, "should be ", DUMP_PREFIX_OFFSET, 32, 8,
 		       expected, sizeof(*expected), false);
+}
+
+/**
+ * memmap_check_page - check a struct page
+ * @page: The struct page.
+ * @pfn: Its pfn.
+ * @expected: What it should be.
+ *
+ * It is initialized, and nobody else knows of it yet.
+ */
+void memmap_check_page(struct page *page, unsigned long pfn,
+		       const struct page *expected)
+{
+	bool spoil = atomic_read(&nr_to_spoil) && atomic_xchg(&nr_to_spoil, 0);
+
+	atomic_long_inc(&nr_checked);
+	page->private ^= spoil;
+	if (memcmp(page, expected, sizeof(*expected)))
+		report_page(pfn, page, expected);
+	page->private ^= spoil;
+}
+
+/**
+ * memmap_check_report - report how many struct pages were checked since the boot
+ */
+void memmap_check_report(void)
+{
+	pr_info("struct pages checked: %ld, %d differences\n",
+		atomic_long_read(&nr_checked), atomic_read(&nr_wrong));
 }
 
 /**
@@ -71,8 +102,6 @@ static void __init report_page(unsigned long pfn, const struct page *page,
  * @pfn: The first.
  * @end_pfn: One past the last.
  * @reserved: True if the pages are reserved, false if they are free.
- *
- * The pages are initialized, and nobody else knows of them yet.
  */
 void __init deferred_check_pages(struct zone *zone, unsigned long pfn,
 				 unsigned long end_pfn, bool reserved)
@@ -80,13 +109,9 @@ void __init deferred_check_pages(struct zone *zone, unsigned long pfn,
 	int nid = zone_to_nid(zone);
 	int zid = zone_idx(zone);
 
-	atomic_long_add(end_pfn - pfn, &nr_checked);
-
 	for (; pfn < end_pfn; pfn++) {
 		struct page *page = pfn_to_page(pfn);
 		struct page expected;
-		bool spoil = atomic_read(&nr_to_spoil) &&
-			     atomic_xchg(&nr_to_spoil, 0);
 
 		__init_single_page(&expected, pfn, zid, nid);
 		if (reserved)
@@ -95,11 +120,7 @@ void __init deferred_check_pages(struct zone *zone, unsigned long pfn,
 			set_page_count(&expected, 0);
 		expected.lru.next = &page->lru;
 		expected.lru.prev = &page->lru;
-
-		page->private ^= spoil;
-		if (memcmp(page, &expected, sizeof(expected)))
-			report_page(pfn, page, &expected);
-		page->private ^= spoil;
+		memmap_check_page(page, pfn, &expected);
 	}
 }
 
@@ -227,6 +248,10 @@ void __init deferred_check_report(void)
 	else
 		pr_info("deferred pages checked: %ld struct pages, no difference\n",
 			atomic_long_read(&nr_checked));
+
+	atomic_long_set(&nr_checked, 0);
+	atomic_set(&nr_wrong, 0);
+	atomic_set(&nr_to_spoil, atomic_read(&nr_to_spoil_later));
 }
 
 /**

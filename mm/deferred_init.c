@@ -167,7 +167,7 @@ static unsigned long __init deferred_init_section(struct zone *zone,
 						  unsigned long end_pfn)
 {
 	unsigned long spfn, epfn, nr_pages = 0;
-	bool plain = memmap_can_fill() && deferred_pages_are_plain() &&
+	bool plain = memmap_can_fill() && fresh_pages_are_plain() &&
 		     !range_contains_unaccepted_memory(PFN_PHYS(start_pfn),
 						       PFN_PHYS(end_pfn - start_pfn));
 	u64 i;

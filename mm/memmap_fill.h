@@ -22,5 +22,7 @@ static inline bool memmap_can_fill(void)
 
 void memmap_fill(struct page *page, const struct page *end,
 		 const struct page *pattern);
+void memmap_copy(struct page *page, const struct page *end,
+		 const struct page *pattern);
 
 #endif /* _MM_MEMMAP_FILL_H */

@@ -35,6 +35,7 @@ class Architecture:
 	# The ends of what the kernel's map of all memory has apart from the rest: a
 	# 2 MiB block that one of them is inside of takes a page table
 	mapped_apart: tuple = ()
+	devices: tuple = ()	# the fragment with drivers of device memory
 
 
 ARCHITECTURES = {
@@ -52,7 +53,8 @@ ARCHITECTURES = {
 		icount_append="tsc_early_khz=1000000",
 		busybox=("/bin/busybox", "/usr/bin/busybox"), setup="boot",
 		image_at=16 << 20,
-		image_symbols=("_text", "__end_of_kernel_reserve")),
+		image_symbols=("_text", "__end_of_kernel_reserve"),
+		devices=("arch/x86/configs/padata_mt_devices.config",)),
 	"-arm64": Architecture(
 		kernel="arm64", cross="aarch64-linux-gnu-",
 		image="arch/arm64/boot/Image",
@@ -85,12 +87,16 @@ TOOLCHAINS = {
 VARIANTS = ("-debug", "-off", "-up", "-kcsan", "-check", "-bench", "-rt")
 # Those that each patch is built for
 STRICT = ("", "-off")
+# Those with drivers of device memory
+WITH_DEVICES = ("-bench", "-debug")
 # Kernels with these need a guest to suit them
 SANITIZERS = ("-debug", "-kcsan")
+# Those that can run KUnit tests
+WITH_KUNIT = ("", "-debug", "-up", "-kcsan", "-check", "-rt")
 # Options that only some trees have: which, its fragment, and the variants with it
 OPTIONAL = (
-	("PADATA_KUNIT_TEST", "kernel/configs/padata_mt_kunit.config",
-	 ("", "-debug", "-up", "-kcsan", "-check", "-rt")),
+	("PADATA_KUNIT_TEST", "kernel/configs/padata_mt_kunit.config", WITH_KUNIT),
+	("MEMMAP_KUNIT_TEST", "kernel/configs/padata_mt_memmap_kunit.config", WITH_KUNIT),
 	("PADATA_TORTURE_TEST", "kernel/configs/padata_mt_torture.config",
 	 ("-debug", "-kcsan", "-rt")),
 	("DEFERRED_STRUCT_PAGE_INIT_CHECK", "kernel/configs/padata_mt_check.config",
@@ -125,6 +131,8 @@ class Name:
 		laid_over = f"kernel/configs/padata_mt_{self.variant[1:]}.config"
 		if self.variant and laid_over not in [path for _, path, _ in OPTIONAL]:
 			paths.append(laid_over)
+		if self.variant in WITH_DEVICES:
+			paths += self.architecture.devices
 		return paths
 
 	@property

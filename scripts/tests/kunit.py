@@ -19,8 +19,8 @@ GUEST = {"nodes": "2:4G, 2:4G", "append": "kunit.enable=1", "timeout": "400"}
 SUITES = {
 	"baseline": ("padata_serial",),
 	"series": ("padata_serial", "padata_mt", "padata_undo", "padata_limits",
-		   "padata_helpers", "padata_trace"),
-	"series-up": ("padata_undo",),
+		   "padata_helpers", "padata_trace", "memmap"),
+	"series-up": ("padata_undo", "memmap"),
 }
 
 
@@ -63,7 +63,7 @@ def check_suites(report, kernel, log):
 	# More suites than expected are welcome
 	names = list(SUITES.get(kernel) or SUITES[kernels.parse(kernel).what])
 	names += [name for name in suites
-		  if name.startswith("padata") and name not in names]
+		  if name.startswith(("padata", "memmap")) and name not in names]
 	for name in names:
 		cases = list(cases_of(suites.get(name, {})))
 		failed = [case for case, status in cases
