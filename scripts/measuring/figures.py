@@ -31,6 +31,9 @@ KEPT = ROOT / "Documentation/figures/results.json"
 README = ROOT / "README.md"
 EXCEPTIONS = ROOT / "scripts/check-exceptions"
 
+# What the texts quote, with what tells that results have it
+PARTS = {"page-init": "ratios", "jobs": "run_time", "clients": "clients"}
+
 UNIT = r"(?:[mun]?s|min|seconds|minutes|%|percent|instructions|times|GB/s)"
 FIGURE = re.compile(
 	rf"(?<![\w.,/=-])(?:\d+\.\d+|\d+(?=(?: |-){UNIT}(?![\w/])| ?%)|\d{{3,}})(?!\w|[.,]\d|/\d)")
@@ -172,6 +175,10 @@ def out_of_date(results):
 def read(path):
 	try:
 		results = json.loads(path.read_text())
+		missing = [part for part, key in PARTS.items() if key not in results]
+		if missing and "command" in results:
+			raise Failure(f"{relative(path)} has nothing of {' and '.join(missing)}: "
+				      "\"make measure\", all of it, then \"make figures\"")
 		shown(results)
 		return results
 	except FileNotFoundError:

@@ -42,13 +42,19 @@ ISOLATING = {
 
 def settings(name, script, cpus=CPUS, append="", extra=()):
 	"""A guest that runs `script`, after the functions of jobs.sh."""
+	return {"memory": "1G", "cpus": str(cpus), "append": append,
+		**program(name, script, "jobs.sh", *extra)}
+
+
+def program(name, script, functions, *extra):
+	"""What a guest runs: `script`, after `functions`, a file in PLACE."""
 	place = BUILD / "jobs"
 	place.mkdir(parents=True, exist_ok=True)
 	path = place / name
 	lines = "\n".join(line.strip() for line in script.strip().splitlines())
-	path.write_text(f"#!/bin/sh\n. /extra/jobs.sh\n{lines}\n")
-	return {"memory": "1G", "cpus": str(cpus), "append": append, "run": str(path),
-		"extra": shlex.join(map(str, (PLACE / "jobs.sh", *extra)))}
+	path.write_text(f"#!/bin/sh\n. /extra/{functions}\n{lines}\n")
+	return {"run": str(path),
+		"extra": shlex.join(map(str, (PLACE / functions, *extra)))}
 
 
 def results(lines):

@@ -2,9 +2,10 @@
 """Measure how long struct page init and the boot take, and what jobs cost.
 
 Builds the kernels stock, baseline and series and boots them in turn, runs their
-page init code on real memory, a model of large machines, and multithreaded jobs
-at run time, prints a table and leaves a report in build/report. With --dmesg, makes
-the same table and report (in build/report-dmesg) from dmesg files of real machines.
+page init code on real memory, a model of large machines, multithreaded jobs at run
+time, and what uses such jobs, prints a table and leaves a report in build/report.
+With --only, some of that (in build/report-only). With --dmesg, makes the same table
+and report (in build/report-dmesg) from dmesg files of real machines.
 """
 
 import concurrent.futures
@@ -31,11 +32,14 @@ from host.script import Parser, must_call, prepare, take_lock
 from host.terminal import (duration, expect, expect_no_more, plural, progress,
                            say)
 from kernels import kbuild
-from measuring import dmesg, intervals, job_guests, report, run_time
+from measuring import clients, dmesg, intervals, job_guests, report, run_time
 
 KERNELS = ["stock", "baseline", "series"]
 QEMU = kernels.parse("series").architecture.qemu[0]
 REFERENCES = ["stock", "baseline"]
+# What --only can name, with the kernels that it takes
+PARTS = {"page-init": tuple(KERNELS), "jobs": run_time.KERNELS,
+	 "clients": clients.KERNELS}
 
 # The guests whose difference gives the instructions per struct page. Both of a pair
 # have the same zones and the same tables of fixed size. In those of the second pair
@@ -74,19 +78,26 @@ EARLY_CONSOLE = "earlycon=uart8250,io,0x3f8"
 # clock. Such a boot is disturbed, and repeated.
 TICK_MS, ATTEMPTS = 1, 3
 
-REPORT = BUILD / "report"
-DMESG = REPORT / "dmesg"
-REAL_MEMORY = REPORT / "real-memory.json"
+REPORT = DMESG = REAL_MEMORY = None
+
+
+def report_in(folder):
+	"""The report goes there, and so does what it is made of."""
+	global REPORT, DMESG, REAL_MEMORY
+	REPORT, DMESG = folder, folder / "dmesg"
+	REAL_MEMORY = folder / "real-memory.json"
 
 
 def parse_arguments():
 	parser = Parser(description=__doc__.split("\n")[0])
 	parser.add_argument("--boots", type=int, default=MIN_BOOTS, metavar="N",
-			    help="rounds of each guest and kernel (%(default)s)")
+			    help="rounds of each guest and kernel of page init (%(default)s)")
 	parser.add_argument("--guests", default="16G,64G", metavar="SIZES",
 			    help="memory of the timed guests (%(default)s); the first is "
 			    "also booted with half of it on a node without CPUs, the last "
 			    "also with one CPU")
+	parser.add_argument("--only", nargs="+", metavar="PART",
+			    help="only these parts: " + ", ".join(PARTS))
 	parser.add_argument("--dmesg", nargs="+", metavar="FILE",
 			    help="read these instead of booting, or a folder for each "
 			    "kernel, with a file for each boot; the first is what the "
@@ -99,6 +110,12 @@ def parse_arguments():
 		except ValueError:
 			raise Failure(f"DMESG={os.environ['DMESG']}: a quote without its end"
 				      ) from None
+	if not arguments.dmesg and not arguments.only:
+		arguments.only = os.environ.get("ONLY", "").split()
+	for part in arguments.only or ():
+		if part not in PARTS:
+			raise Failure(f"there is no part '{part}' to measure: there are "
+				      + ", ".join(PARTS))
 	return arguments
 
 
@@ -129,11 +146,11 @@ def describe_machine(accel):
 		"accelerator": accel}
 
 
-def describe_versions():
+def describe_versions(names):
 	versions = {"qemu": first_line(QEMU, "--version"),
 		    "compiler": first_line("gcc", "--version"),
 		    "kernels": {}}
-	for kernel in KERNELS:
+	for kernel in names:
 		stamp = (BUILD / "kernel" / kernel / ".stamp").read_text()
 		tree = re.search(r'"tree": "(\w+)"', stamp)[1]
 		# A commit would be this checkout's own; a tree is everyone's
@@ -267,6 +284,10 @@ def boot_lines(kernel, strings, name):
 			raise Failure(f"{kernel} with {strings['memory']}: "
 				      f"{result.verdict}: {result.reason} "
 				      f"(log {relative(scratch)})")
+		ran = Path(strings.get("run", "")).name
+		if ran and f"padata-mt: {ran} exit 0" not in log_text(scratch):
+			raise Failure(f"{kernel}: the guest's program {ran} failed (log "
+				      f"{relative(scratch)})")
 		if EARLY_CONSOLE in strings.get("append", ""):
 			host_log(name).write_text(
 				"\n".join(dmesg.by_host_clock(result.arrived)) + "\n")
@@ -325,24 +346,36 @@ def boot_by_host_clock(kernel, strings, name):
 		(DMESG / f"{name}.txt").unlink()
 
 
+def log_text(log):
+	return log.read_text(errors="replace") if log.exists() else ""
+
+
 def finished(log):
-	return log.exists() and console.DONE in log.read_text(errors="replace")
+	return console.DONE in log_text(log)
 
 
-def prepare_folder(accel):
+def drop_part_of_a_round(names):
+	"""What an interrupted run has left of it, as boots that were far apart are no
+	pairs."""
+	if not all(finished(DMESG / f"{name}.txt") for name in names):
+		for name in names:
+			(DMESG / f"{name}.txt").unlink(missing_ok=True)
+
+
+def prepare_folder(accel, names):
 	"""Keep the boots of an interrupted run of the same kernels, and no others.
 
 	All figures are read from the files in this folder, so a boot is either
 	there as a whole or done again.
 	"""
 	digest = hashlib.sha256(first_line(QEMU, "--version").encode())
-	digest.update(f"{accel} {cores()} {os.geteuid()}".encode())
-	for path in [*map(kernels.image, [*KERNELS, *run_time.KERNELS]),
+	digest.update(f"{accel} {cores()} {os.geteuid()} {names}".encode())
+	for path in [*map(kernels.image, names),
 		     *(ROOT / "scripts" / name for name in (
 			     "guests/guest.py", "guests/initramfs.py", "guests/console.py",
 			     "guests/init", "kernels/__init__.py", "measuring/dmesg.py",
 			     "measuring/measure.py", "measuring/run_time.py",
-			     "measuring/job_guests.py")),
+			     "measuring/clients.py", "measuring/job_guests.py")),
 		     *sorted(job_guests.PLACE.iterdir())]:
 		digest.update(path.read_bytes())
 	unfinished = DMESG / ".unfinished"
@@ -474,11 +507,7 @@ def time_boots(plan, guests, memory):
 		now = [timed for timed in guests if timed.rounds >= number]
 		names = {(timed, kernel): f"timed-{timed.name}-{kernel}-{number}"
 			 for timed in now for kernel in timed.kernels}
-		# Part of a round of an interrupted run would pair boots that were
-		# far apart
-		if not all(finished(DMESG / f"{name}.txt") for name in names.values()):
-			for name in names.values():
-				(DMESG / f"{name}.txt").unlink(missing_ok=True)
+		drop_part_of_a_round(names.values())
 		for (timed, kernel), name in names.items():
 			plan.step(f"{kernel} with {timed.name}, round {number}")
 			found[timed.name][kernel].append(
@@ -572,7 +601,28 @@ def run_jobs(plan):
 		plan.finish()
 		return lines
 
-	return run_time.measure(one, cores())
+	return {"run_time": run_time.measure(one, cores())}
+
+
+def run_clients(plan):
+	"""What uses jobs at run time, beside stock: see clients.py."""
+	took = {}
+	for wanted in clients.counted():
+		plan.step(wanted.name)
+		lines = boot_lines(wanted.kernel, wanted.settings, wanted.name)
+		took[wanted] = clients.spans(wanted, lines)
+		plan.finish()
+	for together in clients.rounds():
+		drop_part_of_a_round([wanted.name for wanted in together])
+		for wanted in together:
+			plan.step(wanted.name)
+			strings = wanted.settings
+			strings["append"] += f" {EARLY_CONSOLE}"
+			boot_lines(wanted.kernel, strings, wanted.name)
+			lines = host_log(wanted.name).read_text().splitlines()
+			took[wanted] = clients.spans(wanted, lines)
+			plan.finish()
+	return clients.figures(took)
 
 
 # ---- real memory, and the model --------------------------------------------
@@ -618,24 +668,30 @@ def run_models(real_memory):
 
 # ---- what it takes -----------------------------------------------------------
 
-def seconds_of_boots(guests, rounds):
+def seconds_of_boots(parts, guests, rounds):
 	"""About how many each takes, in the order in which they come."""
-	return ([6 / cores()] * len(KERNELS) * len(COUNTED) * 2
-		+ [timed.seconds() for number in range(rounds)
-		   for timed in guests if timed.rounds > number
-		   for _ in timed.kernels]
-		+ [cpus for cpus, _, _ in many_cpus_guests()]
-		+ run_time.plan(cores()))
+	found = []
+	if "page-init" in parts:
+		found += ([6 / cores()] * len(KERNELS) * len(COUNTED) * 2
+			  + [timed.seconds() for number in range(rounds)
+			     for timed in guests if timed.rounds > number
+			     for _ in timed.kernels]
+			  + [cpus for cpus, _, _ in many_cpus_guests()])
+	if "jobs" in parts:
+		found += run_time.plan(cores())
+	if "clients" in parts:
+		found += clients.plan()
+	return found
 
 
-def to_be_made():
+def to_be_made(names):
 	"""[(seconds, what it is)] of what has to be there before anything is measured."""
 	if subprocess.run([ROOT / "scripts/setup", *TASKS], capture_output=True,
 			  env=os.environ | {"NO_INSTALL": "1"}).returncode:
 		yield PACKAGES_SECONDS, "to install packages"
 	if not LINUX.exists():
 		yield TREE_SECONDS, "to fetch and unpack the kernel's source"
-	missing = [kernel for kernel in (*KERNELS, *run_time.KERNELS)
+	missing = [kernel for kernel in names
 		   if not (BUILD / "kernel" / kernel / ".stamp").exists()]
 	if missing:
 		yield (len(missing) * KERNEL_SECONDS * 2 / cores(),
@@ -643,9 +699,9 @@ def to_be_made():
 		       "them")
 
 
-def make_all(rest):
+def make_all(names, rest):
 	"""Packages, tree and kernels, after a word on how long that takes, and the rest."""
-	parts = list(to_be_made())
+	parts = list(to_be_made(names))
 	whole = [*parts, (rest, "to boot and measure")]
 	say(f"This takes about {minutes(sum(seconds for seconds, _ in whole))}: "
 	    + "; ".join(f"{minutes(seconds)} {what}" for seconds, what in whole)
@@ -655,7 +711,7 @@ def make_all(rest):
 	expect(sum(seconds for seconds, _ in parts) - build, build + rest)
 	prepare(*TASKS)
 	expect(build, rest)
-	must_call("build", *KERNELS, *run_time.KERNELS)
+	must_call("build", *names)
 
 
 def minutes(seconds):
@@ -672,33 +728,62 @@ def measure(arguments):
 		raise Failure("--guests has the same size twice")
 	if arguments.boots < 1:
 		raise Failure(f"--boots {arguments.boots}: give 1 or more")
+	parts = [part for part in PARTS if part in (arguments.only or PARTS)]
+	names = list(dict.fromkeys(name for part in parts for name in PARTS[part]))
+	report_in(BUILD / ("report" if len(parts) == len(PARTS) else "report-only"))
 	take_lock()
-	guests = timed_guests(sizes, arguments.boots)
-	expected = seconds_of_boots(guests, arguments.boots)
-	make_all(BENCH_SECONDS + sum(expected))
+	guests = timed_guests(sizes, arguments.boots) if "page-init" in parts else []
+	expected = seconds_of_boots(parts, guests, arguments.boots)
+	bench = BENCH_SECONDS if "page-init" in parts else 0
+	make_all(names, bench + sum(expected))
 
 	started = time.monotonic()
-	accel = guest.accelerator(kernels.image("stock"))
-	unfinished = prepare_folder(accel)
-	expect(BENCH_SECONDS, sum(expected))
-	real_memory = run_bench()
+	accel = guest.accelerator(kernels.image(names[0]))
+	unfinished = prepare_folder(accel, names)
+	expect(bench, sum(expected))
+	real_memory = run_bench() if "page-init" in parts else {}
 	expect_no_more()
 	plan = Plan(expected)
-	counts = count_instructions(plan)
 	busy = os.getloadavg()[0] - cores()
+	results = {}
+	if "page-init" in parts:
+		results |= run_page_init(plan, guests, sizes, real_memory)
+	if "jobs" in parts:
+		results |= run_jobs(plan)
+	if "clients" in parts:
+		results |= run_clients(plan)
+	say(f"{len(plan.expected)} boots" + ", and page init on real memory" * bool(bench)
+	    + f", in {duration(time.monotonic() - started)}")
+
+	only = " --only " + " ".join(parts) if len(parts) < len(PARTS) else ""
+	results |= {
+		"references": REFERENCES,
+		"machine": describe_machine(accel),
+		"versions": describe_versions(names),
+		"command": f"scripts/measure --boots {arguments.boots} "
+			   f"--guests {','.join(sizes)}{only}",
+	}
+	report.write(results, REPORT)
+	unfinished.unlink()
+	say(report.table(results))
+	if busy > 1:
+		say("The machine was busy with other work: expect a wide spread.")
+	say(f"Report: {relative(REPORT / 'index.html')}")
+	return 0
+
+
+def run_page_init(plan, guests, sizes, real_memory):
+	counts = count_instructions(plan)
 	with GuestMemory(guests) as memory:
 		timed = time_boots(plan, guests, memory)
 	many_cpus = count_cpus(plan)
-	jobs = run_jobs(plan)
-	say(f"{len(plan.expected)} boots, and page init on real memory, in "
-	    f"{duration(time.monotonic() - started)}")
 
 	def times_of(field):
 		return {name: {kernel: [getattr(times, field) for times in boots]
 			       for kernel, boots in kernels.items()}
 			for name, kernels in timed.items()}
 
-	results = {
+	return {
 		"instructions_per_page": per_page(counts, "deferred"),
 		"boot_instructions_per_page": per_page(counts, "boot"),
 		"boot_instructions_per_page_from_64G": per_page(counts, "boot", *FROM_64G),
@@ -713,26 +798,13 @@ def measure(arguments):
 		"apart": times_of("apart"),
 		"ratios": ratios(timed, sizes),
 		"many_cpus": many_cpus,
-		"run_time": jobs,
 		**real_memory,
 		"scale": run_models(real_memory),
 		"goals": GOALS,
 		"instructions": counts,
-		"references": REFERENCES,
-		"machine": describe_machine(accel),
 		"guest_memory": "huge pages that stay from boot to boot" if memory.used
 				else "pages of the host that come with page faults",
-		"versions": describe_versions(),
-		"command": f"scripts/measure --boots {arguments.boots} "
-			   f"--guests {','.join(sizes)}",
 	}
-	report.write(results, REPORT)
-	unfinished.unlink()
-	say(report.table(results))
-	if busy > 1:
-		say("The machine was busy with other work: expect a wide spread.")
-	say(f"Report: {relative(REPORT / 'index.html')}")
-	return 0
 
 
 def dmesg_files(path):

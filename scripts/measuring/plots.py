@@ -100,7 +100,7 @@ def times(pyplot, guests, title, path):
 
 def colour(name, place):
 	"""The same for a kernel in all plots."""
-	return KERNEL_COLOURS.get(name) or COLOURS[place % len(COLOURS)]
+	return KERNEL_COLOURS.get(name.split(",")[0]) or COLOURS[place % len(COLOURS)]
 
 
 def instructions(pyplot, counts, path):

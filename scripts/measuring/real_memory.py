@@ -40,8 +40,8 @@ FILL = "mm/memmap_fill.c"
 TREE = ("include", "arch/x86/include", "mm", "scripts/clang-tools")
 
 VARIANTS = ["stock", "series", "fill"]
-FORMS = ["zeros", "ordinary", "movnti", "movnti-x4", "movnti-x8", "movnti-copy", "sse2",
-	 "avx512", "movdir64b"]
+FORMS = ["device", "zeros", "ordinary", "movnti", "movnti-x4", "movnti-x8", "movnti-copy",
+	 "sse2", "avx512", "movdir64b"]
 
 STRUCT_PAGE = 64
 SECTION_BYTES = 32768 * STRUCT_PAGE

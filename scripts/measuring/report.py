@@ -10,8 +10,9 @@ import re
 import statistics
 
 from host.terminal import plural
-from measuring import hand_out, plots, run_time
+from measuring import clients, hand_out, plots, run_time
 from measuring.plots import number, size_name
+from measuring.ratios import paired_ratios, spread, summary
 
 LENSES = [
 	("deferred_init_ms", "Deferred page init, ms"),
@@ -27,27 +28,6 @@ APART = 0.05
 
 
 # ---- figures -------------------------------------------------------------
-
-def spread(values, form):
-	if len(values) < 2:
-		return "one boot"
-	return f"{form(min(values))}..{form(max(values))}"
-
-
-def summary(ratios):
-	"""The median of ratios, and how far they lie apart."""
-	if not ratios:
-		return "-"
-	text = f"{statistics.median(ratios):.2f}"
-	if len(ratios) > 1:
-		text += f" ({spread(ratios, '{:.2f}'.format)})"
-	return text
-
-
-def paired_ratios(values, reference):
-	"""The ratios within each round: what disturbs a round disturbs both."""
-	return [value / other for value, other in zip(values, reference) if other]
-
 
 def ratio_cells(kernels, kernel, references):
 	return ["1" if kernel == reference else
@@ -120,10 +100,21 @@ def many_cpus_rows(results):
 
 def table(results):
 	"""The text for a terminal of 80 columns: what tells most."""
-	lines = []
+	lines = [describe_machine(results["machine"])] if "machine" in results else []
+	if "deferred_init_ms" in results:
+		lines += boot_lines(results)
+	if "ratios" in results:
+		lines += ratio_lines(results) + many_cpus_lines(results)
+	if "run_time" in results:
+		lines += run_time_lines(results)
+	if "clients" in results:
+		lines += clients_lines(results)
+	return "\n".join(line.rstrip() for line in lines)
+
+
+def boot_lines(results):
 	measured = "machine" in results
-	if measured:
-		lines.append(describe_machine(results["machine"]))
+	lines = []
 	reference = results["references"][0]
 	width = max([22] + [len(f"  {guest} {kernel}")
 			    for guest, kernels in results["deferred_init_ms"].items()
@@ -143,13 +134,16 @@ def table(results):
 				     f" {median_ratio(kernels, kernel, reference):>8}{said}"
 				     f" {median(boots[kernel]):>6}"
 				     f" {median_ratio(boots, kernel, reference):>8}")
-	if not measured:
-		return "\n".join(lines)
-
-	if any(lost_time(results, guest, kernel) for guest, kernels in results["apart"].items()
-	       for kernel in kernels):
+	if measured and any(lost_time(results, guest, kernel)
+			    for guest, kernels in results["apart"].items()
+			    for kernel in kernels):
 		lines.append("  * a guest's clock that was more than 5 % off")
-	lines.append(f"{'Ratios':42} {'page init':>17}  {'boot':>5} {'goal':>9}")
+	return lines
+
+
+def ratio_lines(results):
+	"""What they come to, and what a struct page costs."""
+	lines = [f"{'Ratios':42} {'page init':>17}  {'boot':>5} {'goal':>9}"]
 	# Of the threads on real memory only the fewest and the most
 	counts = thread_counts(results)
 	ends = counts[:1] + counts[1:][-1:]
@@ -160,8 +154,7 @@ def table(results):
 	for head, *cells in per_page_rows(results, ends):
 		lines.append(f"{'  ' + head if head else 'For each struct page':34}"
 			     + "".join(f"{cell:>9}" for cell in cells))
-	return "\n".join(line.rstrip() for line in lines + many_cpus_lines(results)
-			 + run_time_lines(results))
+	return lines
 
 
 def lost_time(results, guest, kernel):
@@ -198,6 +191,19 @@ def run_time_lines(results):
 		lines.append(f"{'  ' + name if name else 'Handing out a chunk':34}"
 			     + "".join(f"{cell:>9}" for cell in cells))
 	return lines
+
+
+def clients_lines(results):
+	"""What clients of jobs take at run time."""
+	head = ["stock", "series", "to stock", "to 1 CPU", "goal"]
+	rows = [(f"{about}, instructions a page", stock, series, "", "", goal)
+		for about, stock, series, goal in clients.instruction_rows(results)]
+	rows += [(f"{about}, {plural(cpus, 'CPU')}, ms",
+		  *(cell.split(" ")[0] for cell in cells))
+		 for about, cpus, *cells in clients.time_rows(results)]
+	return ([f"{'Clients of jobs at run time':35}" + "".join(f"{cell:>9}" for cell in head)]
+		+ [f"  {name:33}" + "".join(f"{cell:>9}" for cell in cells)
+		   for name, *cells in rows])
 
 
 def median(values):
@@ -376,7 +382,9 @@ def outcome(results):
 	"""What changed and by how much, in the guest that was booted most; of
 	those, the first of the largest."""
 	reference = results["references"][0]
-	deferred = results["deferred_init_ms"]
+	deferred = results.get("deferred_init_ms")
+	if not deferred:
+		return ""
 
 	def weight(guest):
 		size = re.match(r"\d+", guest)
@@ -553,6 +561,20 @@ def at_run_time(results):
 		f"<h3>{chunks}</h3>", hand_out.ABOUT, html_table(chunks, head, body)]
 
 
+def of_clients(results, figures):
+	title, counts = "Clients of jobs at run time", "Instructions for each page"
+	return [heading(title), clients.ABOUT,
+		html_table(title, ["", "CPUs", "stock, ms", "series, ms", "series to stock",
+				   "series to itself with 1 CPU", "goal"],
+			   clients.time_rows(results)),
+		figure(figures["clients"], title,
+		       "A bar is the median, a dot is one guest. The table before it has the "
+		       "medians and the ratios of each round."),
+		f"<h3>{counts}</h3>",
+		html_table(counts, ["", "stock", "series", "goal"],
+			   clients.instruction_rows(results))]
+
+
 def on_large_machines(results, figures):
 	parts = [heading("Large machines: models"), ABOUT_SCALE]
 	for name, model in results["scale"].items():
@@ -607,8 +629,10 @@ def finding(model):
 
 def how_made(results):
 	parts = [heading("How the figures were made")]
-	parts += ([HOW_TIMED, HOW_MEASURED, HOW_COUNTED] if "machine" in results
-		  else [HOW_TOLD])
+	if "machine" not in results:
+		parts.append(HOW_TOLD)
+	elif "ratios" in results:
+		parts += [HOW_TIMED, HOW_MEASURED, HOW_COUNTED]
 	parts.append("<p>To make them again: "
 		     f"<code>{html.escape(results['command'])}</code></p>")
 	if "versions" in results:
@@ -624,13 +648,19 @@ def how_made(results):
 
 
 def page(results, figures, logs):
-	if "machine" in results:
-		parts = [*comparisons(results), *timed(results, figures),
-			 *counted(results, figures), *on_real_memory(results, figures),
-			 *on_many_cpus(results), *at_run_time(results),
-			 *on_large_machines(results, figures)]
-	else:
-		parts = [*timed(results, figures), *nodes(results)]
+	parts = []
+	if "ratios" in results:
+		parts += [*comparisons(results), *timed(results, figures),
+			  *counted(results, figures), *on_real_memory(results, figures),
+			  *on_many_cpus(results)]
+	elif "deferred_init_ms" in results:
+		parts += [*timed(results, figures), *nodes(results)]
+	if "run_time" in results:
+		parts += at_run_time(results)
+	if "clients" in results:
+		parts += of_clients(results, figures)
+	if "scale" in results:
+		parts += on_large_machines(results, figures)
 	parts += how_made(results)
 	if logs:
 		links = ", ".join(f'<a href="dmesg/{log}">{log.removesuffix(".txt")}</a>'
@@ -652,17 +682,20 @@ def draw(results, folder):
 	pyplot = plots.load_pyplot()
 	figures = {key: plots.times(pyplot, results[key], title,
 				    folder / f"{key.removesuffix('_ms').replace('_', '-')}.svg")
-		   for key, title in LENSES}
-	if "machine" in results:
+		   for key, title in LENSES if key in results}
+	if "ratios" in results:
 		figures["instructions"] = plots.instructions(
 			pyplot, {title: results[key] for key, title in COUNTS},
 			folder / "instructions.svg")
 		figures["real-memory"] = plots.real_memory(
 			pyplot, results["real_memory_ns_per_page"],
 			results["real_memory_samples"], folder / "real-memory.svg")
-		for name, model in results["scale"].items():
-			figures[f"scale-{name}"] = plots.scale(
-				pyplot, model["runs"], folder / f"scale-{name}.svg")
+	if "clients" in results:
+		figures["clients"] = plots.times(pyplot, clients.by_client(results), "ms",
+						 folder / "clients.svg")
+	for name, model in results.get("scale", {}).items():
+		figures[f"scale-{name}"] = plots.scale(
+			pyplot, model["runs"], folder / f"scale-{name}.svg")
 	return figures
 
 

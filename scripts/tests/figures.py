@@ -11,7 +11,7 @@ from pathlib import Path
 from unittest import mock
 
 from host.failure import Failure
-from measuring import dmesg, figures, intervals, measure
+from measuring import clients, dmesg, figures, intervals, measure
 from measuring import report as pages
 from measuring import run_time
 
@@ -157,6 +157,11 @@ RESULTS = {
 		"isolated": {"isolcpus": {"isolated": 3, "others": 12},
 			     "nohz-full": {"isolated": 0, "others": 8}},
 		"goals": run_time.GOALS},
+	"clients": {"pmem": {"stock": {"1": [400.0, 500.0, 400.0], "2": [400.0, 400.0, 500.0]},
+			     "series": {"1": [100.0, 200.0, 100.0], "2": [50.0, 60.0, 50.0]}}},
+	"client_instructions": {"pmem": {"stock": 41.0, "series": 9.25}},
+	"client_guests": {"pmem": {"about": "bind pmem", "gib": 64,
+				   "goals": {"instructions": 12, "two_cpus": 0.7}}},
 	"scale": {"published": {"machine": MACHINE, "runs": RUNS}},
 }
 # As they should read, on the terminal ...
@@ -181,7 +186,10 @@ TABLE = ["16G stock 5.00 4.00..6.00 1 5.00 5.00 1",
 	 "CPUs used with a quota of 1, most (its parent) 3.90 1.1",
 	 "chunks on CPUs isolated in 2 ways (on others) 3 (20) 0",
 	 "ns, 1 thread 4.1 3.0 4.8 4.8", "ns, 2 threads 23.0 25.0 1234.0 1234.0",
-	 "instructions, 1 thread 29.0 37.0 30.0 30.0"]
+	 "instructions, 1 thread 29.0 37.0 30.0 30.0",
+	 "bind pmem, instructions a page 41.00 9.25 12",
+	 "bind pmem, 64 GiB, 1 CPU, ms 400 100 0.25",
+	 "bind pmem, 64 GiB, 2 CPUs, ms 400 50.0 0.12 0.50 0.7"]
 # ... and on the page
 PAGE = ["&lt;CPU&gt;", "one … another adds 1.50 - 1.25", "all the rest 2.50 4.00 2.75",
 	"16G baseline 8.00 8.00..8.00 1.60 (1.33..2.00) 1",
@@ -190,7 +198,8 @@ PAGE = ["&lt;CPU&gt;", "one … another adds 1.50 - 1.25", "all the rest 2.50 4.
 	"node 1: 1 of its own, 1 others",
 	"CPUs used with a quota of 1, own cgroup 1.00 1.1",
 	"chunks on isolated CPUs, isolcpus (on others) 3 (12) 0", "ns, 1 thread 4.1 3.0 4.8 4.8",
-	"512 threads do 64 TiB 512 times as fast as one"]
+	"512 threads do 64 TiB 512 times as fast as one",
+	"bind pmem, 64 GiB 2 400 50.0 0.12 (0.10..0.15) 0.50 (0.30..0.50) 0.7"]
 
 
 def reading(lines, nodes, phase, total):
@@ -229,12 +238,32 @@ def check(report):
 	problems = by_two_clocks()
 	report.check(not problems, "a boot is timed by the host's clock, and by the guest's",
 		     problems)
+	problems = of_clients()
+	report.check(not problems, "a guest's word on its clients is read", problems)
 	problems = taking_apart()
 	report.check(not problems, "a boot is taken apart at its messages", problems)
 	problems = quoting()
 	report.check(not problems, "figures are named that the results do not have", problems)
 	problems = showing()
 	report.check(not problems, "table and page show what was measured", problems)
+
+
+def of_clients():
+	"""What is wrong with the way the console of such a guest is read."""
+	guest = clients.Guest("pmem", "series-bench", 64, 2, 1)
+	lines = [f"[ {second:3}.{us:06}] client: {word} {client}"
+		 for second in range(clients.TIMES)
+		 for client, word, us in (("plugged", "begin", 0), ("pmem", "begin", 10),
+					  ("pmem", "end", 10 + 100 * second),
+					  ("plugged", "end", 900000))]
+	found = clients.spans(guest, lines)
+	problems = [] if found == [100, 200, 300] else [f"it took {found}"]
+	for what, fewer in (("no end", lines[:-2]), ("no begin", lines[2:]), ("nothing", [])):
+		try:
+			problems.append(f"with {what} it took {clients.spans(guest, fewer)}")
+		except Failure:
+			pass
+	return problems
 
 
 def reading_forms():
@@ -319,12 +348,16 @@ def quoting():
 			if ("7.77" in written or "16G series" not in written
 			    or not written.endswith("of 512 pages.\n")):
 				problems.append(f"README.md became {written}")
-			figures.KEPT.write_text("{}")
-			try:
-				figures.read(figures.KEPT)
-				problems.append("an empty file was taken for results")
-			except Failure:
-				pass
+			without = {key: found for key, found in results.items() if key != "clients"}
+			for text, said in (("{}", "no results"),
+					   (json.dumps(without), "nothing of clients")):
+				figures.KEPT.write_text(text)
+				try:
+					figures.read(figures.KEPT)
+					problems.append(f"{text[:20]} was taken for results")
+				except Failure as failure:
+					if said not in str(failure):
+						problems.append(f"it does not say {said}: {failure}")
 	return problems
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Struct pages, small jobs and plugged memory cost few instructions.
+"""Struct pages, small jobs, plugged memory and persistent memory cost few instructions.
 
 In series with one CPU, no more than so many, and fewer than in stock. What a block of
 plugged memory costs does not depend on how much memory there is.
@@ -12,7 +12,7 @@ import re
 
 from guests import guest
 from host.failure import Failure
-from measuring import dmesg, measure, run_time
+from measuring import clients, dmesg, measure, run_time
 from tests import boots, builds
 
 # The cost of a page is what the larger guest takes more than the smaller one
@@ -59,6 +59,7 @@ def check(report):
 
 	check_plugged_memory(report, blocks)
 	check_small_job(report)
+	check_clients(report)
 
 
 def block_of_plugged_memory(lines):
@@ -97,6 +98,30 @@ def check_small_job(report):
 	most = run_time.GOALS["small_job"]
 	report.check(took <= most, f"a job too small to split: {took} instructions "
 		     f"beside thread_fn, at most {most}", ["it takes more"])
+
+
+def check_clients(report):
+	"""A page more costs no more than stock, nor than the goal where there is one."""
+	if not all(builds.build(report, kernel, f"{kernel} builds")
+		   for kernel in clients.KERNELS):
+		return
+	booted = {wanted: boots.start(wanted.kernel, wanted.settings,
+				      f"instructions/{wanted.name}.txt")
+		  for wanted in clients.counted()}
+	took = {}
+	for wanted, future in booted.items():
+		result, reason = boots.outcome(future)
+		if not report.check(result and result.ok, f"{wanted.name} boots",
+				    boots.describe(wanted.kernel, result) if result
+				    else [reason]):
+			return
+		took[wanted] = clients.spans(wanted, result.lines)
+	for name, found in clients.instructions(took).items():
+		most = min(found["stock"], clients.CLIENTS[name].goals.get(
+			"instructions", found["stock"]))
+		report.check(found["series"] <= most, f"{clients.CLIENTS[name].about}: "
+			     f"{found['series']:.2f} instructions a page, at most {most:.2f}",
+			     ["it takes more"])
 
 
 def per_page(times, kernel, what):

@@ -47,6 +47,7 @@ no rounds of the bench | scripts/bench --rounds 0 | bench: --rounds 0: give 1 or
 rounds that are no number | scripts/bench --rounds many | bench: argument --rounds: invalid
 no memory for the bench | scripts/bench --memory 0 | bench: .*needs at least
 a folder that is not there | scripts/bench --json /dev/null/x | bench: --json: there is no folder
+a part of measure that is none | ONLY=everything scripts/measure | measure: there is no part 'everything' to measure: there are page-init, jobs, clients
 no boots to measure | scripts/measure --boots 0 | measure: --boots 0: give 1 or more
 a guest of no size | scripts/measure --guests much | measure: 'much' is no memory size
 a guest without memory | scripts/measure --guests 0 | measure: a guest with 0 of memory

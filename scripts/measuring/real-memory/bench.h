@@ -18,6 +18,7 @@ extern const unsigned long struct_page_size, struct_page_lru, block_pages;
 
 /* series.c */
 void series_init(struct page *page, unsigned long nr);
+void device_init(struct page *page, unsigned long nr);
 
 /* forms.c: other ways to write the same, and a bare fill with zeros */
 #define PAGE_WORDS	8
@@ -26,7 +27,7 @@ struct form {
 	const char *name;
 	init_fn init;
 	unsigned long granule;		/* takes multiples of it; 0: whole blocks */
-	int bare;			/* writes, but makes no struct pages */
+	int bare;			/* does not leave what the base's loops leave */
 	int (*usable)(void);		/* NULL: on every x86-64 CPU */
 };
 

@@ -243,6 +243,7 @@ const struct form forms[] = {
 	{ "stock",		base_init,	0 },
 	{ "series",		series_init,	1 },
 	{ "fill",		fill,		1,	.bare = 1 },
+	{ "device",		device_init,	1,	.bare = 1 },
 	{ "zeros",		fill_zeros,	1,	.bare = 1 },
 	{ "ordinary",		ordinary,	1 },
 	{ "movnti",		movnti_1,	1 },
