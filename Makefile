@@ -16,7 +16,7 @@ endif
 help:
 	@echo 'make measure   boot stock, baseline and series, and compare them'
 	@echo '                 DMESG="before.txt after.txt"  compare dmesg files instead'
-	@echo '                 ONLY="jobs clients"  a part of it, or page-init'
+	@echo '                 ONLY="jobs clients"  only these parts of page-init, jobs, clients'
 	@echo 'make figures   keep the last results, write the table in README; says which'
 	@echo '                 lines of other texts do not quote them yet'
 	@echo 'make test      build and run the quick tests; ends with "N passed, N failed"'

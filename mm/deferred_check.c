@@ -88,12 +88,18 @@ void memmap_check_page(struct page *page, unsigned long pfn,
 }
 
 /**
- * memmap_check_report - report how many struct pages were checked since the boot
+ * memmap_check_report - report how many were checked since deferred init
  */
 void memmap_check_report(void)
 {
-	pr_info("struct pages checked: %ld, %d differences\n",
-		atomic_long_read(&nr_checked), atomic_read(&nr_wrong));
+	int nr = atomic_read(&nr_wrong);
+
+	if (nr)
+		pr_warn("struct pages checked: %ld, %d differences\n",
+			atomic_long_read(&nr_checked), nr);
+	else
+		pr_info("struct pages checked: %ld, no difference\n",
+			atomic_long_read(&nr_checked));
 }
 
 /**

@@ -12,11 +12,8 @@
 #include <linux/list.h>
 #include <linux/memremap.h>
 #include <linux/mm.h>
-#include <linux/mm_types.h>
 #include <linux/mmzone.h>
-#include <linux/page-flags.h>
 #include <linux/page_ref.h>
-#include <linux/pageblock-flags.h>
 #include <linux/pfn.h>
 #include <linux/poison.h>
 #include <linux/sizes.h>

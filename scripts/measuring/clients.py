@@ -113,7 +113,7 @@ def spans(guest, lines):
 				began = None
 	if len(found) != TIMES:
 		raise Failure(f"the guest {guest.name} says {len(found)} of {TIMES} times how "
-			      f"long {guest.client} took: see its log in build/report/dmesg")
+			      f"long {guest.client} took")
 	return found[1:]
 
 
@@ -159,13 +159,13 @@ def figures(took):
 # ---- showing it ------------------------------------------------------------
 
 ABOUT = """
-<p>What users of multithreaded jobs take at run time, by the host's clock. <b>pmem</b>: a
-driver binds persistent memory, which <code>memmap=</code> makes of a guest's memory.
-<b>plugged</b>: a DIMM that was plugged in comes online, in blocks of 2 GiB. Each guest does
+<p>What users of multithreaded jobs take at run time, by the host's clock. <b>Bind pmem</b>:
+a driver binds persistent memory, which <code>memmap=</code> makes of a guest's memory.
+<b>Online DIMM</b>: one that was plugged in comes online, in blocks of 2 GiB. Each guest does
 it four times. The first time is left out, since the host has to find the guest's memory
 then; the median of the others is the figure of that guest. There are five guests of each
-kind, in turn. The goal is for two CPUs, compared with one. The instructions are those that
-one page more takes, counted in guests with one CPU. The guests have
+kind, in turn. The goal of a time is for two CPUs, compared with one. The instructions are
+those that one page more takes, counted in guests with one CPU. The guests have
 <code>init_on_alloc=0</code>: many distributions have it on, and the page allocator then
 clears the memory that holds new struct pages before they are written.</p>"""
 

@@ -110,6 +110,9 @@ def parse_arguments():
 		except ValueError:
 			raise Failure(f"DMESG={os.environ['DMESG']}: a quote without its end"
 				      ) from None
+	if arguments.dmesg and arguments.only:
+		raise Failure("--only is for what is booted, and --dmesg boots nothing: "
+			      "leave one of them out")
 	if not arguments.dmesg and not arguments.only:
 		arguments.only = os.environ.get("ONLY", "").split()
 	for part in arguments.only or ():
@@ -607,10 +610,19 @@ def run_jobs(plan):
 def run_clients(plan):
 	"""What uses jobs at run time, beside stock: see clients.py."""
 	took = {}
+
+	def spans(wanted, lines):
+		try:
+			return clients.spans(wanted, lines)
+		except Failure as failure:
+			# Once more when called again
+			log = (DMESG / f"{wanted.name}.txt").rename(DMESG / f"{wanted.name}.part")
+			raise Failure(f"{failure} (log {relative(log)})") from None
+
 	for wanted in clients.counted():
 		plan.step(wanted.name)
 		lines = boot_lines(wanted.kernel, wanted.settings, wanted.name)
-		took[wanted] = clients.spans(wanted, lines)
+		took[wanted] = spans(wanted, lines)
 		plan.finish()
 	for together in clients.rounds():
 		drop_part_of_a_round([wanted.name for wanted in together])
@@ -620,7 +632,7 @@ def run_clients(plan):
 			strings["append"] += f" {EARLY_CONSOLE}"
 			boot_lines(wanted.kernel, strings, wanted.name)
 			lines = host_log(wanted.name).read_text().splitlines()
-			took[wanted] = clients.spans(wanted, lines)
+			took[wanted] = spans(wanted, lines)
 			plan.finish()
 	return clients.figures(took)
 
@@ -730,7 +742,8 @@ def measure(arguments):
 		raise Failure(f"--boots {arguments.boots}: give 1 or more")
 	parts = [part for part in PARTS if part in (arguments.only or PARTS)]
 	names = list(dict.fromkeys(name for part in parts for name in PARTS[part]))
-	report_in(BUILD / ("report" if len(parts) == len(PARTS) else "report-only"))
+	report_in(BUILD / "report" if len(parts) == len(PARTS) else
+		  BUILD / "report-only" / "-".join(parts))
 	take_lock()
 	guests = timed_guests(sizes, arguments.boots) if "page-init" in parts else []
 	expected = seconds_of_boots(parts, guests, arguments.boots)

@@ -419,9 +419,10 @@ def intro(results):
 				    f"{plural(len(values), 'boot')}"
 				    for kernel, values in boots.items()) + ".</p>")
 	machine = results["machine"]
-	return ("<p>The kernel as Debian ships it (<b>stock</b>), with page init by one "
-		"thread per node (<b>baseline</b>), and with the patches of this "
-		f"series (<b>series</b>), on: {html.escape(describe_machine(machine))}, "
+	baseline = (", with page init by one thread per node (<b>baseline</b>),"
+		    if "ratios" in results else "")
+	return (f"<p>The kernel as Debian ships it (<b>stock</b>){baseline} and with the "
+		f"patches of this series (<b>series</b>), on: {html.escape(describe_machine(machine))}, "
 		f"{machine['memory_gib']} GiB, Linux {html.escape(machine['kernel'])}.</p>")
 
 
@@ -668,11 +669,12 @@ def page(results, figures, logs):
 		parts.append(f"<details><summary>The dmesg of each boot</summary>"
 			     f"<p>{links}</p><p>Those by-host have the times of the "
 			     "host's clock.</p></details>")
+	subject = "Struct page init" if "deferred_init_ms" in results else "Jobs at run time"
 	return "\n".join([
 		"<!DOCTYPE html>", '<html lang="en"><meta charset="utf-8">',
 		'<meta name="viewport" content="width=device-width">',
-		"<title>Struct page init: measured</title>", f"<style>{STYLE}</style>",
-		"<header><h1>Struct page init, measured</h1>", intro(results),
+		f"<title>{subject}, measured</title>", f"<style>{STYLE}</style>",
+		f"<header><h1>{subject}, measured</h1>", intro(results),
 		outcome(results), contents(parts), "</header><main>", *parts,
 		"</main></html>\n"])
 
