@@ -167,29 +167,31 @@ def compare_pages(first, second):
 		return [f"{baseline} has {zone_names(before)}, {series} has {zone_names(after)}"]
 
 	image_zone = zone_of(kernels.parse(baseline).architecture.image_at, before)
-	# Taken from the end of the image's node
-	shadow_zone = max((zone for zone in before if zone[0] == image_zone[0]
-			   and before[zone]["present"]),
-			  key=lambda zone: before[zone]["start"])
 	# Taken from the end of all memory
 	table_zone = max((zone for zone in before if before[zone]["present"]),
 			 key=lambda zone: before[zone]["start"])
+	# In pieces of 4 KiB and of 2 MiB, from whichever zone of the node has room
+	shadow = shadow_pages(baseline) - shadow_pages(series)
+	with_shadow = [zone for zone in before if shadow and zone[0] == image_zone[0]]
 
 	problems = []
+	more = shadow
 	for zone in before:
 		expected = {key: before[zone][key] for key in COMPARED}
 		found = {key: after[zone][key] for key in COMPARED}
 		if zone == image_zone:
 			expected["managed"] += (image_pages(baseline, old.lines)
 						- image_pages(series, new.lines))
-		if zone == shadow_zone:
-			expected["managed"] += shadow_pages(baseline) - shadow_pages(series)
 		if zone == table_zone:
 			expected["managed"] += split_blocks(baseline) - split_blocks(series)
-		for key in COMPARED:
+		if zone in with_shadow:
+			more += expected.pop("managed") - found["managed"]
+		for key in expected:
 			if found[key] != expected[key]:
 				problems.append(f"node {zone[0]} zone {zone[1]}: {key} "
 						f"{found[key]}, expected {expected[key]}")
+	if with_shadow and more:
+		problems.append(f"node {image_zone[0]}: {-more} pages more in all than expected")
 	return problems
 
 
