@@ -87,19 +87,23 @@ void memmap_check_page(struct page *page, unsigned long pfn,
 	page->private ^= spoil;
 }
 
+static void report_checked(const char *before, const char *after)
+{
+	long checked = atomic_long_read(&nr_checked);
+	int nr = atomic_read(&nr_wrong);
+
+	if (nr)
+		pr_warn("%s%ld%s, %d differences\n", before, checked, after, nr);
+	else
+		pr_info("%s%ld%s, no difference\n", before, checked, after);
+}
+
 /**
  * memmap_check_report - report how many were checked since deferred init
  */
 void memmap_check_report(void)
 {
-	int nr = atomic_read(&nr_wrong);
-
-	if (nr)
-		pr_warn("struct pages checked: %ld, %d differences\n",
-			atomic_long_read(&nr_checked), nr);
-	else
-		pr_info("struct pages checked: %ld, no difference\n",
-			atomic_long_read(&nr_checked));
+	report_checked("struct pages checked: ", "");
 }
 
 /**
@@ -246,14 +250,7 @@ void __init deferred_check_zone(struct zone *zone, unsigned long first_pfn,
  */
 void __init deferred_check_report(void)
 {
-	int nr = atomic_read(&nr_wrong);
-
-	if (nr)
-		pr_warn("deferred pages checked: %ld struct pages, %d differences\n",
-			atomic_long_read(&nr_checked), nr);
-	else
-		pr_info("deferred pages checked: %ld struct pages, no difference\n",
-			atomic_long_read(&nr_checked));
+	report_checked("deferred pages checked: ", " struct pages");
 
 	atomic_long_set(&nr_checked, 0);
 	atomic_set(&nr_wrong, 0);

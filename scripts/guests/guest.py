@@ -37,6 +37,9 @@ from host.programs import die_with_parent
 STALE_BREAKPOINT = "Oops: int3:"
 ATTEMPTS = 3
 
+# Of guest time, where it counts them
+INSTRUCTIONS_PER_US = 1000
+
 BOOT_TIMEOUT = 120
 KVM_TRIAL_TIMEOUT = 20
 LAST_LINES = 15

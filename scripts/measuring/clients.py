@@ -7,10 +7,10 @@ console when each began and ended.
 
 import collections.abc
 import dataclasses
-import itertools
 import re
 import statistics
 
+from guests.guest import INSTRUCTIONS_PER_US
 from host.failure import Failure
 from host.terminal import plural
 from measuring import dmesg, job_guests
@@ -24,7 +24,6 @@ ROUNDS = 5
 TIMES = 4
 
 PAGES_PER_GIB = 1 << 18
-INSTRUCTIONS_PER_US = 1000
 # Else the page allocator clears the memory of the struct pages first, and an emulator
 # counts an instruction for each byte of that
 WITHOUT_CLEARING = "init_on_alloc=0"
@@ -98,7 +97,7 @@ def rounds():
 
 def plan():
 	"""About how many seconds each boot takes."""
-	return [5] * len(counted()) + [3] * len(list(itertools.chain(*rounds())))
+	return [5] * len(counted()) + [3] * sum(map(len, rounds()))
 
 
 def spans(guest, lines):
@@ -138,10 +137,10 @@ def instructions(took):
 def milliseconds(took):
 	"""{client: {kernel: {CPUs: [of each round]}}}"""
 	def form(client, kernel):
-		return {str(cpus): [statistics.median(took[guest]) / 1000
-				    for guest in itertools.chain(*rounds())
-				    if (guest.client, guest.kernel, guest.cpus)
-				    == (client, kernel, cpus)]
+		gib = CLIENTS[client].timed_gib
+		return {str(cpus): [statistics.median(took[Guest(client, kernel, gib, cpus,
+								 turn)]) / 1000
+				    for turn in range(1, ROUNDS + 1)]
 			for cpus in CPUS}
 
 	return of_kernels(form)
@@ -172,11 +171,9 @@ clears the memory that holds new struct pages before they are written.</p>"""
 
 def by_client(results):
 	"""{client: {kernel and CPUs: figures}}, for a plot."""
-	return {what(results, name): {f"{kernel}, {plural(cpus, 'CPU')}": found
+	return {what(results, name): {f"{kernel}, {plural(cpus, 'CPU')}": found[cpus]
 				      for cpus in kernels["stock"]
-				      for kernel, found in (
-					      (kernel, kernels[kernel][cpus])
-					      for kernel in kernels)}
+				      for kernel, found in kernels.items()}
 		for name, kernels in results["clients"].items()}
 
 

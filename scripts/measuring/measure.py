@@ -24,6 +24,7 @@ from pathlib import Path
 
 import kernels
 from guests import console, guest
+from guests.guest import INSTRUCTIONS_PER_US
 from host.failure import Failure
 from host.places import BUILD, LINUX, ROOT, relative
 from host.programs import run_program
@@ -50,7 +51,6 @@ COUNTED = (SMALL, LARGE, *FROM_64G)
 # The largest, with its memmap
 COUNTED_NEEDS_GIB = 3
 PAGE_SIZE = 4096
-INSTRUCTIONS_PER_US = 1000
 HUGE_PAGE = 2 << 20
 # Of a node, beside those that hold struct pages; about 110 are used
 OTHER_HUGE_PAGES = 200

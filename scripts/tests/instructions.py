@@ -11,6 +11,7 @@ shows the figures), so this compares counts, the same on any host, never times.
 import re
 
 from guests import guest
+from guests.guest import INSTRUCTIONS_PER_US
 from host.failure import Failure
 from measuring import clients, dmesg, measure, run_time
 from tests import boots, builds
@@ -18,7 +19,6 @@ from tests import boots, builds
 # The cost of a page is what the larger guest takes more than the smaller one
 SIZES = ("16G", "32G")
 PAGE_SIZE = 4096
-INSTRUCTIONS_PER_US = 1000
 
 # Memory that comes after boot, in blocks of 128 MiB
 PLUGGED = {"qemu": "-m slots=1,maxmem=64G -object memory-backend-ram,id=d0,size=1G,"
