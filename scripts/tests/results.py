@@ -11,7 +11,7 @@ import xml.etree.ElementTree
 from guests import kselftest
 from host.failure import Failure
 from host.places import BUILD, relative
-from tests import junit, kunit, selftests
+from tests import areas, junit, kunit, selftests
 from tests.ktap import Reader, Report
 
 PLACE = BUILD / "test/results"
@@ -63,6 +63,26 @@ FINDS = {
 	"test_three": ["it did not run to its end"],
 }
 
+# What another of its programs says in stock, and what the series says in place of a line:
+# (the line, the other, whether that is worse)
+STOCK = """\
+[    1.000000] # ok 1 works
+[    1.000000] # not ok 2 works
+[    1.000000] # ok 3 # SKIP no memory
+[    1.000000] # ok 4 works
+[    1.000000] ok 1 selftests: mm: one
+"""
+CHANGES = (("ok 1 works", "ok 1 by another name", False),
+	   ("ok 1 works", "not ok 1 works", True),
+	   ("ok 1 works", "ok 1 works # SKIP no time", True),
+	   ("# ok 4 works", "a line of the kernel", True),
+	   ("not ok 2 works", "ok 2 works", False),
+	   ("ok 3 # SKIP no memory", "ok 3 works", False),
+	   ("ok 3 # SKIP no memory", "ok 3 # SKIP no time", False),
+	   ("ok 3 # SKIP no memory", "not ok 3 fails", True),
+	   ("ok 1 selftests: mm: one", "not ok 1 selftests: mm: one # exit=1", True),
+	   ("ok 1 selftests: mm: one", "", True))
+
 
 def check(report):
 	PLACE.mkdir(parents=True, exist_ok=True)
@@ -72,6 +92,7 @@ def check(report):
 	know_the_time(report, sample)
 	read_junit(report, sample)
 	read_selftests(report)
+	compare_selftests(report)
 
 
 def make_sample():
@@ -180,3 +201,18 @@ def read_selftests(report):
 	report.check("one.skips was skipped: no time" in found
 		     and any("one.works ran" in line for line in found),
 		     "sees what is skipped, and what was to be", found)
+
+
+def compare_selftests(report):
+	def cases(text):
+		return areas.cases(line.partition("] ")[2] for line in text.splitlines()
+				   ).get("mm:one", {})
+
+	problems = [f"'{before}' in stock, '{after}' in the series: it finds {found}"
+		    for before, after, bad in CHANGES
+		    if bool(found := list(areas.worse(
+			    cases(STOCK), cases(STOCK.replace(before, after))))) != bad]
+	if not list(areas.worse({}, cases(STOCK))):
+		problems.append("it does not see that stock says nothing")
+	report.check(not problems, "sees what is worse than in stock, and only that",
+		     problems)

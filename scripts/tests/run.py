@@ -36,8 +36,8 @@ from tests.ktap import Report
 PARTS = ("queue", "mail", "engine", "figures", "results", "guides", "lava",
 	 "report", "documents", "build", "bench", "kunit", "matrix", "instructions",
 	 "selftests", "busy", "bad-input", "hardening", "torture",
-	 "coccinelle", "includes", "bases", "matrix-debug", "walk", "up", "kcsan", "rt",
-	 "deb", "arm64", "broken-patches", "patches")
+	 "coccinelle", "includes", "bases", "matrix-debug", "walk", "areas", "up", "kcsan",
+	 "rt", "deb", "arm64", "broken-patches", "patches")
 
 # Of scripts/setup
 TASKS = ("tree", "build", "strict", "clang", "boot", "measure", "test")

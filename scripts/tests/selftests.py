@@ -27,7 +27,8 @@ def guests():
 
 def with_tests(settings):
 	"""Tell the guest which programs to run."""
-	words = [f"padata_mt.{key}={','.join(settings[key].split())}"
+	words = [f"padata_mt.{key}="
+		 + ",".join(f"padata:{program}" for program in settings[key].split())
 		 for key in ("tests", "without") if settings.get(key)]
 	return settings | {"append": " ".join([settings.get("append", ""), *words]).strip(),
 			   "extra": str(kselftest.INSTALLED)}
