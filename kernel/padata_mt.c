@@ -575,6 +575,21 @@ int padata_do_multithreaded(const struct padata_mt_job *job)
 }
 EXPORT_SYMBOL_GPL(padata_do_multithreaded);
 
+/**
+ * padata_mt_near_cpus - how many CPUs the node of the caller has
+ *
+ * As max_threads of jobs that wait for the memory of that node, where their
+ * helpers start: others would wait for the same memory, from farther away.
+ *
+ * Context: Any.  CPUs may come and go right after this.
+ * Return: 1 or more.
+ */
+int padata_mt_near_cpus(void)
+{
+	/* The last CPU of the node may have gone offline meanwhile. */
+	return max(cpumask_weight(cpumask_of_node(numa_node_id())), 1U);
+}
+
 void __init padata_mt_init(void)
 {
 	unsigned int i, nr_works = 2 * num_possible_cpus();

@@ -5,10 +5,14 @@ For scripts/measure. The jobs are those of padata_bench, in kernels "...-bench".
 jobs must do is not judged here, but by the selftests in the kernel tree.
 """
 
+import functools
 import re
 import shlex
 
-from host.places import BUILD, ROOT
+from host.failure import Failure
+from host.places import BUILD, ROOT, relative
+from host.programs import run_program
+from host.reason import reason
 
 PLACE = ROOT / "scripts/measuring/engine-bench"
 CPUS = 4
@@ -55,6 +59,18 @@ def program(name, script, functions, *extra):
 	path.write_text(f"#!/bin/sh\n. /extra/{functions}\n{lines}\n")
 	return {"run": str(path),
 		"extra": shlex.join(map(str, (PLACE / functions, *extra)))}
+
+
+@functools.cache
+def compiled(name):
+	"""A program in PLACE, for guests, which have no libraries."""
+	source, program = PLACE / f"{name}.c", BUILD / "jobs" / name
+	program.parent.mkdir(parents=True, exist_ok=True)
+	made = run_program("gcc", "-static", "-O2", "-Wall", "-Wextra", "-o", program, source)
+	if made.returncode:
+		raise Failure(f"{relative(source)} does not build: "
+			      + reason(made.stderr.splitlines()))
+	return program
 
 
 def results(lines):

@@ -414,32 +414,37 @@ def count_instructions(plan):
 			    f"instructions-{size}-{kernel}-{again}")
 
 	counts = {kernel: {} for kernel in KERNELS}
+	for (kernel, size, _), times in side_by_side(plan, one, jobs).items():
+		found = {"deferred": times.deferred_us * INSTRUCTIONS_PER_US,
+			 "boot": times.boot_us * INSTRUCTIONS_PER_US}
+		before = counts[kernel].setdefault(size, found)
+		if before != found:
+			raise Failure(f"{kernel} with {size} took {before} instructions "
+				      f"in one boot and {found} in another: guest time "
+				      "does not count instructions here, so these "
+				      "figures mean nothing; compare the two logs "
+				      f"{relative(DMESG)}/instructions-{size}-{kernel}-*")
+	return counts
+
+
+def side_by_side(plan, one, jobs):
+	"""{job: one(job)}, of boots that count instructions: one on each core."""
+	found = {}
 	at_once = max(min(cores(), int(free_gib() / COUNTED_NEEDS_GIB)), 1)
 	with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
 		waiting = {pool.submit(one, job): job for job in jobs}
 		try:
 			plan.step("counting instructions")
 			for future in concurrent.futures.as_completed(waiting):
-				kernel, size, again = waiting[future]
-				times = future.result()
-				found = {"deferred": times.deferred_us * INSTRUCTIONS_PER_US,
-					 "boot": times.boot_us * INSTRUCTIONS_PER_US}
-				before = counts[kernel].setdefault(size, found)
-				if before != found:
-					raise Failure(
-						f"{kernel} with {size} took {before} instructions "
-						f"in one boot and {found} in another: guest time "
-						"does not count instructions here, so these "
-						"figures mean nothing; compare the two logs "
-						f"{relative(DMESG)}/instructions-{size}-{kernel}-*")
+				found[waiting[future]] = future.result()
 				plan.finish()
-				if len(plan.done) < len(jobs):
+				if len(found) < len(jobs):
 					plan.step("counting instructions")
 		except BaseException:
 			pool.shutdown(wait=False, cancel_futures=True)
 			guest.end_all()
 			raise
-	return counts
+	return found
 
 
 def pages_between(small=SMALL, large=LARGE):
@@ -611,19 +616,21 @@ def run_clients(plan):
 	"""What uses jobs at run time, beside stock: see clients.py."""
 	took = {}
 
-	def spans(wanted, lines):
+	def read(wanted, lines):
 		try:
-			return clients.spans(wanted, lines)
+			took.update(clients.spans_of_all(wanted, lines))
 		except Failure as failure:
 			# Once more when called again
 			log = (DMESG / f"{wanted.name}.txt").rename(DMESG / f"{wanted.name}.part")
 			raise Failure(f"{failure} (log {relative(log)})") from None
 
-	for wanted in clients.counted():
-		plan.step(wanted.name)
-		lines = boot_lines(wanted.kernel, wanted.settings, wanted.name)
-		took[wanted] = spans(wanted, lines)
-		plan.finish()
+	def count(wanted):
+		return boot_lines(wanted.kernel, settings[wanted], wanted.name)
+
+	# What their guests run is written, and compiled, by no more than one thread
+	settings = {wanted: wanted.settings for wanted in clients.counted()}
+	for wanted, lines in side_by_side(plan, count, settings).items():
+		read(wanted, lines)
 	for together in clients.rounds():
 		drop_part_of_a_round([wanted.name for wanted in together])
 		for wanted in together:
@@ -631,8 +638,7 @@ def run_clients(plan):
 			strings = wanted.settings
 			strings["append"] += f" {EARLY_CONSOLE}"
 			boot_lines(wanted.kernel, strings, wanted.name)
-			lines = host_log(wanted.name).read_text().splitlines()
-			took[wanted] = spans(wanted, lines)
+			read(wanted, host_log(wanted.name).read_text().splitlines())
 			plan.finish()
 	return clients.figures(took)
 
@@ -692,7 +698,7 @@ def seconds_of_boots(parts, guests, rounds):
 	if "jobs" in parts:
 		found += run_time.plan(cores())
 	if "clients" in parts:
-		found += clients.plan()
+		found += clients.plan(cores())
 	return found
 
 

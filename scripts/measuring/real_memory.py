@@ -10,6 +10,9 @@ of the base's source as it is built; the series' mm/memmap_fill.c; and a bare
 streaming fill with such data, which is what the memory can take. Each form is
 first compared, to the byte, with what the base's loops leave.
 
+The program also times how fast that memory is cleared, by extents of several
+sizes, with the instruction that the kernel clears huge pages with.
+
 The sources are in real-memory/.
 """
 
@@ -28,7 +31,7 @@ from host.git import tree_git
 from host.places import BUILD, ROOT, relative
 from host.programs import end_with_parent, run_program
 from host.reason import reason
-from host.terminal import duration, progress
+from host.terminal import duration, plural, progress
 from patchqueue.commits import commit_of, export
 
 SOURCES = ROOT / "scripts/measuring/real-memory"
@@ -42,6 +45,11 @@ TREE = ("include", "arch/x86/include", "mm", "scripts/clang-tools")
 VARIANTS = ["stock", "series", "fill"]
 FORMS = ["device", "zeros", "ordinary", "movnti", "movnti-x4", "movnti-x8", "movnti-copy",
 	 "sse2", "avx512", "movdir64b"]
+
+# What is cleared at once. 4 KiB are a page, which is how 6.12 does it.
+EXTENTS_KIB = [4, 2 << 10, 8 << 10, 16 << 10, 32 << 10, 64 << 10, 1 << 20]
+# With more threads there would be too few extents for each
+MOST_CLEARING = 16
 
 STRUCT_PAGE = 64
 SECTION_BYTES = 32768 * STRUCT_PAGE
@@ -163,9 +171,10 @@ def settle_jump_labels(built):
 			      + reason(ended.stderr.splitlines()))
 
 
-def build(fill=None):
+def build(fill=None, clear=None):
 	"""Build the program for the series as built last; returns its path. With
-	`fill`, that file takes the place of the series' mm/memmap_fill.c."""
+	`fill`, that file takes the place of the series' mm/memmap_fill.c, and with
+	`clear`, that of clear.c."""
 	if os.uname().machine != "x86_64":
 		raise Failure("the bench of real memory knows x86-64 only")
 	progress("Building the bench of real memory")
@@ -186,7 +195,8 @@ def build(fill=None):
 	# Not PIE: objects of the kernel hold absolute addresses of 32 bits
 	program = PLACE / "bench"
 	user = [os.environ.get("CC", "gcc"), "-std=gnu11", "-O2", "-Wall", "-static",
-		"-fno-pie", "-no-pie", "-pthread", SOURCES / "forms.c", *objects]
+		"-fno-pie", "-no-pie", "-pthread", SOURCES / "forms.c",
+		clear or SOURCES / "clear.c", *objects]
 	compile_one(user, SOURCES / "bench.c", program)
 	return program
 
@@ -219,16 +229,28 @@ def memory_size(wanted):
 	return size
 
 
+def clearings(size, threads):
+	"""[(threads, KiB)]: one thread, and the most of these numbers up to 16. Each
+	thread has to have an extent."""
+	counts = sorted({1, max(count for count in threads if count <= MOST_CLEARING)})
+	return [(count, kib) for count in counts for kib in EXTENTS_KIB
+		if count * kib << 10 <= size]
+
+
 def run_bench(program, size, rounds, threads, names):
-	"""{"times": {name: {threads: [ns]}}, "instructions": {name: n}, ...}"""
-	found = {"times": {}, "instructions": {}, "checked": [], "kind": ""}
+	"""{"time": {name: {threads: [ns]}}, "clear": {KiB: {threads: [ns]}},
+	"instructions": {name: n}, ...}"""
+	found = {"time": {}, "clear": {}, "instructions": {}, "checked": [], "kind": "",
+		 "clears": ""}
 	on_cpu = wanted = 0
-	total = rounds * len(threads) * len(names)
+	to_clear = clearings(size, threads)
+	total = rounds * (len(threads) * len(names) + len(to_clear))
 	done = 0
 	started = time.monotonic()
 	process = subprocess.Popen(
 		[program, str(size), str(rounds), ",".join(map(str, threads)),
-		 ",".join(names)], text=True, stdin=subprocess.DEVNULL,
+		 ",".join(names), ",".join(f"{count}:{kib}" for count, kib in to_clear)],
+		text=True, stdin=subprocess.DEVNULL,
 		preexec_fn=end_with_parent,
 		stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 	try:
@@ -241,16 +263,18 @@ def run_bench(program, size, rounds, threads, names):
 				found["checked"].append(name)
 			elif what == "instructions":
 				found["instructions"][name] = float(values[0])
-			elif what == "time":
+			elif what == "clears":
+				found["clears"] = f"rep {name}"
+			elif what in ("time", "clear"):
 				done += 1
-				samples = found["times"].setdefault(name, {})
+				samples = found[what].setdefault(name, {})
 				elapsed, had, would_have = map(int, values[1:])
 				samples.setdefault(values[0], []).append(elapsed)
 				on_cpu += had
 				wanted += would_have
 				progress(f"Real memory: run {done} of {total}, "
 					 + duration(time.monotonic() - started))
-			if what != "time":
+			if what not in ("time", "clear"):
 				progress("Real memory: checking the results")
 		errors = process.stderr.read().strip()
 		process.wait()
@@ -271,12 +295,23 @@ def cpu_model():
 	return model[1].strip() if model else os.uname().machine
 
 
-def measure(rounds=DEFAULT_ROUNDS, memory=None, forms=False, fill=None):
+def gb_per_s(size, times):
+	"""{threads: {KiB: [GB/s]}} of the times that whole extents took."""
+	rates = {}
+	for kib, counts in times.items():
+		cleared = size - size % (int(kib) << 10)
+		for count, taken in counts.items():
+			rates.setdefault(count, {})[kib] = [round(cleared / ns, 2)
+							    for ns in taken]
+	return rates
+
+
+def measure(rounds=DEFAULT_ROUNDS, memory=None, forms=False, fill=None, clear=None):
 	"""Build it, run it, and return the figures as they go to results.json."""
 	if rounds < 1:
 		raise Failure("--rounds needs at least one")
 	size = memory_size(memory)
-	program = build(fill)
+	program = build(fill, clear)
 	names = VARIANTS + (FORMS if forms else [])
 	threads = thread_counts()
 	found = run_bench(program, size, rounds, threads, names)
@@ -284,7 +319,7 @@ def measure(rounds=DEFAULT_ROUNDS, memory=None, forms=False, fill=None):
 	pages = size // STRUCT_PAGE
 	samples = {name: {count: [ns / pages for ns in times]
 			  for count, times in counts.items()}
-		   for name, counts in found["times"].items()}
+		   for name, counts in found["time"].items()}
 	medians = {name: {count: round(statistics.median(values), 4)
 			  for count, values in counts.items()}
 		   for name, counts in samples.items()}
@@ -295,6 +330,10 @@ def measure(rounds=DEFAULT_ROUNDS, memory=None, forms=False, fill=None):
 			       for count, values in counts.items()}
 			for name, counts in samples.items()},
 		"real_memory_instructions_per_page": found["instructions"],
+		"real_memory_clearing": {
+			"instruction": found["clears"],
+			"gb_per_s": gb_per_s(size, found["clear"]),
+		},
 		"real_memory": {
 			"bytes": size, "pages": pages, "kind": found["kind"],
 			"rounds": rounds, "threads": threads,
@@ -315,6 +354,25 @@ def measure(rounds=DEFAULT_ROUNDS, memory=None, forms=False, fill=None):
 def paired(values, others):
 	"""The ratio within each round: what disturbs a round disturbs both."""
 	return statistics.median(a / b for a, b in zip(values, others))
+
+
+def size_of(kib):
+	for unit in "KM":
+		if kib < 1024:
+			return f"{kib}{unit}"
+		kib //= 1024
+	return f"{kib}G"
+
+
+def clearing_lines(results):
+	"""For each number of threads the median of each size of extents."""
+	yield (f"{'Clearing by extents, GB/s':30}"
+	       + "".join(f"{size_of(kib):>7}" for kib in EXTENTS_KIB))
+	for threads, rates in results["real_memory_clearing"]["gb_per_s"].items():
+		cells = [f"{statistics.median(rates[str(kib)]):.1f}" if str(kib) in rates
+			 else "-" for kib in EXTENTS_KIB]
+		yield (f"{'  ' + plural(threads, 'thread'):30}"
+		       + "".join(f"{cell:>7}" for cell in cells))
 
 
 def table(results):
@@ -339,6 +397,9 @@ def table(results):
 				     f"{f'{min(values):.2f}..{max(values):.2f}':>13}"
 				     f"{STRUCT_PAGE / median:>7.1f}"
 				     f"{ratios[0]:>10}{ratios[1]:>9}{instructions:>8}")
+	# Results from before this was timed have none
+	if "real_memory_clearing" in results:
+		lines += clearing_lines(results)
 	if about["cpu_share"] < 0.97:
 		lines.append(f"Other work had {100 - 100 * about['cpu_share']:.0f} % of the "
 			     "CPUs meanwhile: expect a wide spread.")

@@ -10,7 +10,7 @@ import re
 import statistics
 
 from host.terminal import plural
-from measuring import clients, hand_out, plots, run_time
+from measuring import clients, hand_out, plots, real_memory, run_time
 from measuring.plots import number, size_name
 from measuring.ratios import paired_ratios, spread, summary
 
@@ -195,15 +195,16 @@ def run_time_lines(results):
 
 def clients_lines(results):
 	"""What clients of jobs take at run time."""
-	head = ["stock", "series", "to stock", "to 1 CPU", "goal"]
-	rows = [(f"{about}, instructions a page", stock, series, "", "", goal)
-		for about, stock, series, goal in clients.instruction_rows(results)]
-	rows += [(f"{about}, {plural(cpus, 'CPU')}, ms",
+	rows = [("Clients of jobs at run time", "stock", "series", "to stock", "goal",
+		 "to 1 CPU", "goal")]
+	rows += [(f"  {about}, instructions a page", stock, series, "", goal, "", "")
+		 for about, stock, series, goal in clients.instruction_rows(results)]
+	rows += [(f"  {about}, {plural(cpus, 'CPU')}, ms",
 		  *(cell.split(" ")[0] for cell in cells))
 		 for about, cpus, *cells in clients.time_rows(results)]
-	return ([f"{'Clients of jobs at run time':35}" + "".join(f"{cell:>9}" for cell in head)]
-		+ [f"  {name:33}" + "".join(f"{cell:>9}" for cell in cells)
-		   for name, *cells in rows])
+	return [f"{name:37}" + "".join(f"{cell:>{width}}" for cell, width in
+				       zip(cells, (7, 7, 9, 6, 9, 5)))
+		for name, *cells in rows]
 
 
 def median(values):
@@ -299,6 +300,12 @@ ABOUT_REAL_MEMORY = """
 memory that is there (no emulation): the loops of the base (<b>stock</b>), the
 pass of the series, and, as the limit, a bare <b>fill</b> of the same memory with
 streaming stores. A struct page has 64 bytes, so that 64 / ns is GB/s.</p>"""
+
+ABOUT_CLEARING = """
+<p>How fast such memory is cleared with <code>{instruction}</code>, which is told of an
+<b>extent</b> at a time: of 4 KiB, as 6.12 clears a huge page, or of more, as the series
+does; of several threads each takes an extent, or 2 MiB of smaller ones, when it is done
+with the one before.</p>"""
 
 ABOUT_MANY_CPUS = """
 <p>Guests with more CPUs than this machine has, so their times would mean nothing,
@@ -541,7 +548,21 @@ def on_real_memory(results, figures):
 			   grouped=True),
 		figure(figures["real-memory"], title,
 		       "Lines join the medians, a dot is one run. The table before it has "
-		       "the figures.")]
+		       "the figures."), *on_clearing(results)]
+
+
+def on_clearing(results):
+	# Results from before this was timed have none
+	if "real_memory_clearing" not in results:
+		return []
+	title, clearing = "Clearing memory", results["real_memory_clearing"]
+	body = [[f"{plural(count, 'thread')} {real_memory.size_of(int(kib))}",
+		 f"{statistics.median(rates):.1f}", spread(rates, "{:.1f}".format)]
+		for count, found in clearing["gb_per_s"].items()
+		for kib, rates in found.items()]
+	return [f"<h3>{title}</h3>",
+		ABOUT_CLEARING.format(**clearing),
+		html_table(title, ["extents of", "GB/s", "min..max"], body, grouped=True)]
 
 
 def on_many_cpus(results):
@@ -566,7 +587,7 @@ def of_clients(results, figures):
 	title, counts = "Clients of jobs at run time", "Instructions for each page"
 	return [heading(title), clients.ABOUT,
 		html_table(title, ["", "CPUs", "stock, ms", "series, ms", "series to stock",
-				   "series to itself with 1 CPU", "goal"],
+				   "goal", "series to 1 CPU", "goal"],
 			   clients.time_rows(results)),
 		figure(figures["clients"], title,
 		       "A bar is the median, a dot is one guest. The table before it has the "

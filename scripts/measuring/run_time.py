@@ -8,9 +8,6 @@ import re
 import statistics
 
 from host.failure import Failure
-from host.places import BUILD, relative
-from host.programs import run_program
-from host.reason import reason
 from measuring import hand_out, job_guests
 
 KERNELS = ("stock-bench", "series-bench")
@@ -126,23 +123,12 @@ def job_costs(boot, cores):
 
 # ---- on a busy machine -----------------------------------------------------
 
-def hog_program():
-	"""scripts/measuring/engine-bench/contend.c, for guests."""
-	program = BUILD / "jobs/contend"
-	source = job_guests.PLACE / "contend.c"
-	program.parent.mkdir(parents=True, exist_ok=True)
-	made = run_program("gcc", "-static", "-O2", "-Wall", "-Wextra", "-o", program, source)
-	if made.returncode:
-		raise Failure(f"{relative(source)} does not build: "
-			      + reason(made.stderr.splitlines()))
-	return program
-
-
 def beside_hogs(boot, kernel, cpus, name, script):
 	"""A job beside a hog for each CPU: with one thread, and with many."""
 	# Guest time that counts instructions, of all CPUs together, is the same on
 	# a host that is busy with other things
-	strings = job_guests.settings(name, script, cpus=cpus, extra=[hog_program()])
+	strings = job_guests.settings(name, script, cpus=cpus,
+				      extra=[job_guests.compiled("contend")])
 	lines = boot(kernel, strings | {"timeout": "600", "icount": "yes"},
 		     f"run-time-{name}")
 	rounds = [(int(match[1]), int(match[2]), int(match[3])) for match in map(

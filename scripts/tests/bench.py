@@ -33,6 +33,14 @@ BROKEN = {
 	"leaves all as it was": "",
 }
 
+# In place of what clears an extent, which they call
+BROKEN_CLEARING = {
+	"clears all but the end": "right_forms[0].init(page, nr - 1);",
+	"clears too much": "right_forms[0].init(page, nr + 1);",
+	"clears only the first page": "right_forms[0].init(page, 64);",
+	"clears nothing": "",
+}
+
 
 def check(report):
 	PLACE.mkdir(exist_ok=True)
@@ -42,6 +50,8 @@ def check(report):
 	if runs(report):
 		for name, body in BROKEN.items():
 			refuses(report, name, body)
+		for name, body in BROKEN_CLEARING.items():
+			refuses_clearing(report, name, body)
 	drifts(report)
 
 
@@ -71,6 +81,15 @@ def runs(report):
 	report.check(set(about["checked"]) == made,
 		     "found each form to leave what the base leaves",
 		     [f"checked {about['checked']}, made {sorted(made)}"])
+	clearing = results["real_memory_clearing"]
+	found = {(int(count), int(kib)): rates
+		 for count, sizes in clearing["gb_per_s"].items()
+		 for kib, rates in sizes.items()}
+	report.check(list(found) == real_memory.clearings(MEMORY, about["threads"])
+		     and all(len(rates) == 1 and rates[0] > 0 for rates in found.values())
+		     and clearing["instruction"] in ("rep stosb", "rep stosq"),
+		     "has the speed of clearing by extents of each size",
+		     [str(clearing)])
 	return True
 
 
@@ -89,11 +108,32 @@ void memmap_fill(struct page *page, const struct page *end,
 	{body.strip()}
 }}
 """)
+	is_refused(report, name, r"series.* (differs from the base|also wrote)", fill=path)
+
+
+def refuses_clearing(report, name, body):
+	"""Nor is what clears something else."""
+	path = PLACE / "broken-clear.c"
+	path.write_text(f"""// SPDX-License-Identifier: GPL-2.0
+#define clear_forms right_forms
+#include "{real_memory.SOURCES / 'clear.c'}"
+#undef clear_forms
+
+static void broken(struct page *page, unsigned long nr)
+{{
+	{body}
+}}
+
+const struct form clear_forms[] = {{ {{ "broken", broken }} }};
+""")
+	is_refused(report, name, r"broken (does not clear|also wrote)", clear=path)
+
+
+def is_refused(report, name, reason, **broken):
 	try:
-		real_memory.measure(rounds=1, memory=MEMORY, fill=path)
+		real_memory.measure(rounds=1, memory=MEMORY, **broken)
 	except Failure as failure:
-		report.check(re.search(r"stopped: series.* (differs from the base|"
-				       r"also wrote)", str(failure)),
+		report.check(re.search(f"stopped: {reason}", str(failure)),
 			     f"refuses what {name}", [str(failure)])
 	else:
 		report.fail(f"refuses what {name}", ["it was timed"])

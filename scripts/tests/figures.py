@@ -137,6 +137,9 @@ RESULTS = {
 					   for count, values in found.items()}
 				    for name, found in REAL.items()},
 	"real_memory_samples": REAL,
+	"real_memory_clearing": {"instruction": "rep stosb", "gb_per_s": {
+		"1": {"4": [20.0, 25.0, 30.0], "1048576": [80.0, 81.0, 90.0]},
+		"16": {"4": [99.0, 100.0, 300.0]}}},
 	"many_cpus": [{"cpus": 4, "nodes": 1, "took_part": None},
 		      {"cpus": 4, "nodes": 2, "took_part": 3, "imbalance": 1.25,
 		       "by_node": {0: {"pages": 8, "local_cpus": 2, "other_cpus": 0},
@@ -194,6 +197,8 @@ TABLE = ["16G stock 5.00 4.00..6.00 1 5.00 5.00 1",
 PAGE = ["&lt;CPU&gt;", "one … another adds 1.50 - 1.25", "all the rest 2.50 4.00 2.75",
 	"16G baseline 8.00 8.00..8.00 1.60 (1.33..2.00) 1",
 	"series 16 threads 0.50 0.50..0.50 128.0",
+	"cleared with rep stosb", "1 thread 4K 25.0 20.0..30.0",
+	"1 thread 1G 81.0 80.0..90.0", "16 threads 4K 100.0 99.0..300.0",
 	"4 CPUs, 2 nodes 3 1.25 node 0: 2 of its own, 0 others; "
 	"node 1: 1 of its own, 1 others",
 	"CPUs used with a quota of 1, own cgroup 1.00 1.1",

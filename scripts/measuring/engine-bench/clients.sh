@@ -42,12 +42,55 @@ plugged()
 		set_state offline "$@"
 }
 
-# again CLIENT TIMES
+# has FILE NUMBER
+has()
+{
+	[ "$(cat "$1")" -eq "$2" ] && return
+	echo "$1 has $(cat "$1"), not $2"
+	return 1
+}
+
+# resize CLIENT FILE PAGES: from none to so many, and back
+resize()
+{
+	say begin "$1-grow" &&
+		echo "$3" >"$2" &&
+		say end "$1-grow" &&
+		has "$2" "$3" &&
+		say begin "$1-shrink" &&
+		echo 0 >"$2" &&
+		say end "$1-shrink" &&
+		has "$2" 0
+}
+
+# The rest are told how many GiB
+
+pool()
+{
+	resize pool /proc/sys/vm/nr_hugepages $(($1 * 512))
+}
+
+gigantic()
+{
+	resize gigantic /sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages "$1"
+}
+
+fault()
+{
+	/extra/hugetlb gigantic-fault "$1"
+}
+
+fallocate()
+{
+	/extra/hugetlb fallocate "$1"
+}
+
+# again TIMES WORK GIB
 again()
 {
 	i=0
-	while [ $i -lt "$2" ]; do
-		"$1" || exit 1
+	while [ $i -lt "$1" ]; do
+		"$2" "$3" || exit 1
 		i=$((i + 1))
 	done
 }

@@ -2,11 +2,13 @@
 /*
  * Times the forms on memory that is there already, as a memmap is:
  *
- *	bench BYTES ROUNDS THREADS,... FORM,...
+ *	bench BYTES ROUNDS THREADS,... FORM,... THREADS:KIB,...
  *
- * Prints what ../real_memory.py reads: a line for the memory, one for each form
- * that was found to do the right thing, one for its instructions per page, and
- * one for each time. Says in one line on stderr why it stops.
+ * and how fast such memory is cleared, by as many threads and extents of so many
+ * KiB. Prints what ../real_memory.py reads: a line for the memory, one for each
+ * form that was found to do the right thing, one for its instructions per page,
+ * one for the instruction that clears, and one for each time. Says in one line on
+ * stderr why it stops.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -72,6 +74,8 @@ int free_tail_page_prepare(struct page *head_page, struct page *page)
 
 struct run {
 	init_fn init;
+	unsigned long piece;	/* how many struct pages init() is told of, */
+	unsigned long share;	/* and how many a thread takes at a time */
 	pthread_barrier_t barrier;
 	_Alignas(128) atomic_ulong cursor;
 };
@@ -102,7 +106,7 @@ static void *work(void *argument)
 {
 	struct worker *worker = argument;
 	struct run *run = worker->run;
-	unsigned long chunk;
+	unsigned long nr_pages = nr_chunks * CHUNK_PAGES, end;
 	cpu_set_t *set = CPU_ALLOC(worker->cpu + 1);
 	size_t size = CPU_ALLOC_SIZE(worker->cpu + 1);
 
@@ -115,17 +119,22 @@ static void *work(void *argument)
 	pthread_barrier_wait(&run->barrier);
 	worker->begin = now(CLOCK_MONOTONIC);
 	worker->on_cpu = -now(CLOCK_THREAD_CPUTIME_ID);
-	while ((chunk = atomic_fetch_add(&run->cursor, 1)) < nr_chunks)
-		run->init(page_at(chunk * CHUNK_PAGES), CHUNK_PAGES);
+	while ((end = atomic_fetch_add(&run->cursor, run->share) + run->share) <= nr_pages)
+		for (unsigned long page = end - run->share; page < end; page += run->piece)
+			run->init(page_at(page), run->piece);
 	worker->on_cpu += now(CLOCK_THREAD_CPUTIME_ID);
 	worker->end = now(CLOCK_MONOTONIC);
 	return NULL;
 }
 
-static struct times run_all(init_fn init, int threads)
+/* Small pieces go to a thread by the chunk: threads would wait for the cursor */
+static struct times run_pieces(init_fn init, unsigned long piece, int threads)
 {
 	struct times times = { 0 };
-	struct run run = { .init = init };
+	struct run run = {
+		.init = init, .piece = piece,
+		.share = piece < CHUNK_PAGES ? CHUNK_PAGES : piece,
+	};
 	struct worker *workers = aligned_alloc(128, threads * sizeof(*workers));
 	uint64_t begin = UINT64_MAX, end = 0;
 
@@ -151,6 +160,11 @@ static struct times run_all(init_fn init, int threads)
 	pthread_barrier_destroy(&run.barrier);
 	free(workers);
 	return times;
+}
+
+static struct times run_all(init_fn init, int threads)
+{
+	return run_pieces(init, CHUNK_PAGES, threads);
 }
 
 static void find_cpus(void)
@@ -286,6 +300,49 @@ static void check(const struct form *form)
 	printf("checked %s\n", form->name);
 }
 
+/* --- clearing -------------------------------------------------------------- */
+
+struct clearing {
+	int threads;
+	unsigned long extent;		/* in bytes */
+};
+
+static const struct form *find_clear_form(void)
+{
+	const struct form *form = clear_forms;
+
+	while (form->usable && !form->usable())
+		form++;
+	return form;
+}
+
+static struct times clear(const struct form *form, const struct clearing *clearing)
+{
+	return run_pieces(form->init, clearing->extent / PAGE_BYTES, clearing->threads);
+}
+
+static int all_are(int byte, const char *from, unsigned long size)
+{
+	return !size || (*from == (char)byte && !memcmp(from, from + 1, size - 1));
+}
+
+/* One extent alone, then all whole ones: they are zero, and the rest is as it was */
+static void check_clearing(const struct form *form, const struct clearing *clearing)
+{
+	unsigned long bytes = nr_chunks * CHUNK_BYTES, extent = clearing->extent;
+	unsigned long rest = bytes % extent;
+
+	run_all(poison, nr_cpus);
+	form->init(page_at(0), extent / PAGE_BYTES);
+	if (extent < bytes && !all_are(POISON, memory + extent, PAGE_BYTES))
+		die("%s also wrote behind an extent of %lu KiB", form->name, extent >> 10);
+	clear(form, clearing);
+	if (!all_are(0, memory, bytes - rest))
+		die("%s does not clear all of extents of %lu KiB", form->name, extent >> 10);
+	if (!all_are(POISON, memory + bytes - rest, rest))
+		die("%s also wrote behind extents of %lu KiB", form->name, extent >> 10);
+}
+
 /* --- instructions ---------------------------------------------------------- */
 
 /* Counted one by one: no counter of the CPU is needed */
@@ -341,13 +398,14 @@ static const struct form *find_form(const char *name)
 
 int main(int argc, char **argv)
 {
-	const struct form *chosen[32];
-	int threads[64], nr_chosen = 0, nr_threads = 0;
+	const struct form *chosen[32], *clear_form = find_clear_form();
+	struct clearing clearings[32];
+	int threads[64], nr_chosen = 0, nr_threads = 0, nr_clearings = 0;
 	unsigned long pattern[PAGE_WORDS];
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc != 5)
-		die("usage: bench BYTES ROUNDS THREADS,... FORM,...");
+	if (argc != 6)
+		die("usage: bench BYTES ROUNDS THREADS,... FORM,... THREADS:KIB,...");
 	if (struct_page_size != sizeof(pattern))
 		die("a struct page of this kernel takes %lu bytes, not %zu",
 		    struct_page_size, sizeof(pattern));
@@ -369,6 +427,15 @@ int main(int argc, char **argv)
 		if (!form->usable || form->usable())
 			chosen[nr_chosen++] = form;
 	}
+	for (char *word = strtok(argv[5], ","); word && nr_clearings < 32;
+	     word = strtok(NULL, ",")) {
+		struct clearing *clearing = &clearings[nr_clearings++];
+
+		if (sscanf(word, "%d:%lu", &clearing->threads, &clearing->extent) != 2 ||
+		    clearing->threads < 1 || clearing->threads > nr_cpus)
+			die("clearing %s on %d CPUs", word, nr_cpus);
+		clearing->extent <<= 10;
+	}
 	if (!nr_chunks || !nr_threads || !nr_chosen)
 		die("nothing to do");
 
@@ -380,6 +447,9 @@ int main(int argc, char **argv)
 			check(chosen[i]);
 	for (int i = 0; i < nr_chosen; i++)
 		count_instructions(chosen[i]);
+	for (int i = 0; i < nr_clearings; i++)
+		check_clearing(clear_form, &clearings[i]);
+	printf("clears %s\n", clear_form->name);
 	/*
 	 * Where that is allowed, other work waits: for parts of a second at a
 	 * time, and without it the figures would be those of the other work
@@ -394,6 +464,13 @@ int main(int argc, char **argv)
 				       chosen[i]->name, threads[t], times.elapsed,
 				       times.on_cpu, times.wanted);
 			}
+		}
+		for (int i = 0; i < nr_clearings; i++) {
+			struct times times = clear(clear_form, &clearings[i]);
+
+			printf("clear %lu %d %" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
+			       clearings[i].extent >> 10, clearings[i].threads,
+			       times.elapsed, times.on_cpu, times.wanted);
 		}
 	}
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the parts of the bench know of each other: base.c and series.c are
- * compiled as parts of the kernel, bench.c and forms.c as a program.
+ * compiled as parts of the kernel, the others as a program.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -33,5 +33,8 @@ struct form {
 
 extern const struct form forms[];
 void forms_set_pattern(const unsigned long *words);
+
+/* clear.c: the first that is usable; memory is counted in struct pages here, too */
+extern const struct form clear_forms[];
 
 #endif
