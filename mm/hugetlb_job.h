@@ -10,7 +10,9 @@
 #include <linux/cpumask.h>
 #include <linux/hugetlb.h>
 #include <linux/list.h>
+#include <linux/minmax.h>
 #include <linux/nodemask.h>
+#include <linux/padata.h>
 #include <linux/sizes.h>
 
 /* The folios of a chunk.  Only its thread may write to what links them. */
@@ -53,5 +55,17 @@ static inline unsigned long hugetlb_min_chunk(const struct hstate *h,
 {
 	return clamp(bytes / PAGE_SIZE / pages_per_huge_page(h), 1UL, 256UL);
 }
+
+/*
+ * What all jobs over a list have in common: chunks of @bytes at least, whose pages
+ * are of the size of @h.
+ */
+#define HUGETLB_JOB_OVER(list, h, bytes)				\
+	.next_fn	= hugetlb_next_folio,				\
+	.start		= hugetlb_first_folio(list),			\
+	.size		= list_count_nodes(list),			\
+	.align		= 1,						\
+	.min_chunk	= hugetlb_min_chunk(h, bytes),			\
+	.max_threads	= hugetlb_max_threads()
 
 #endif /* _MM_HUGETLB_JOB_H */

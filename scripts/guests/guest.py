@@ -56,6 +56,7 @@ LEAST_MEMORY = 32 << 20
 class Guest:
 	memory: str = "2G"
 	cpus: int = 2
+	cpu: str = ""		# features of its CPUs, as QEMU has them: "erms=off"
 	nodes: tuple = ()	# of (number of CPUs, memory); either may be none
 	append: str = ""	# more kernel arguments
 	qemu: str = ""		# more QEMU arguments
@@ -207,6 +208,11 @@ def extras(guest):
 	return [*guest.extra, guest.run] if guest.run else list(guest.extra)
 
 
+def cpu_model(architecture, guest):
+	model = architecture.debug_cpu if guest.debug else architecture.cpu
+	return f"{model},{guest.cpu}" if guest.cpu else model
+
+
 def qemu_command(kernel, guest, accel):
 	architecture = kernels.architecture_of(kernel)
 	command = [*architecture.qemu, "-nodefaults", "-no-user-config",
@@ -229,7 +235,7 @@ def qemu_command(kernel, guest, accel):
 	else:
 		command += ["-accel", "tcg,thread=multi"]
 
-	command += ["-cpu", architecture.debug_cpu if guest.debug else architecture.cpu]
+	command += ["-cpu", cpu_model(architecture, guest)]
 	command += machine(guest)
 
 	append += told(guest)

@@ -92,7 +92,7 @@ def choose(name, device):
 		raise Failure(f"{name} is there to fail: a lab has nothing to learn from it")
 	settings = {key: value for key, value in strings.items()
 		    if key not in (*matrix.OURS, *selftests.OURS)}
-	if device == "x86" and ("nodes" in strings or "qemu" in strings):
+	if device == "x86" and not strings.keys().isdisjoint(("cpu", "nodes", "qemu")):
 		raise Failure(f"{name} is about the machine, which QEMU alone can be told: "
 			      "it takes --device qemu")
 	# Of the kernels to compare, the one that is under test
@@ -156,7 +156,7 @@ def qemu_job(setup, arguments):
 	del hardware[memory:memory + 2]
 	context = {"arch": "amd64", "memory": megabytes,
 		   "machine": architecture.qemu[architecture.qemu.index("-machine") + 1],
-		   "cpu": architecture.debug_cpu if setup.debug else architecture.cpu,
+		   "cpu": guest.cpu_model(architecture, setup),
 		   "extra_options": ["-no-reboot", *hardware, *setup.qemu.split()]}
 	deploy = {"to": "tmpfs", "images": {
 		"kernel": {"url": arguments.kernel, "image_arg": "-kernel {kernel}"},

@@ -6,11 +6,9 @@ areas.ini. What passes in stock has to pass in the series, case by case, and wha
 skipped there must not fail. What fails in stock, too, is no fault of the series.
 """
 
-import configparser
 import os
 import re
 import shutil
-from pathlib import Path
 
 from guests import console
 from host.failure import Failure
@@ -45,13 +43,6 @@ SHARED = (f"{SELFTESTS}/lib.mk", f"{SELFTESTS}/kselftest.h",
 	  "tools/arch/x86/include/uapi", "mm/gup_test.h")
 
 
-def guests():
-	"""{name: settings} of the guests."""
-	parser = configparser.ConfigParser(interpolation=None)
-	parser.read(Path(__file__).with_name("areas.ini"))
-	return {name: dict(parser[name]) for name in parser.sections()}
-
-
 def programs(settings):
 	"""{program of a guest: the options that it needs}"""
 	return {name: options for name, *options in map(
@@ -59,7 +50,7 @@ def programs(settings):
 
 
 def check(report):
-	wanted = guests()
+	wanted = boots.sections("areas.ini")
 	try:
 		install(sorted({program for settings in wanted.values()
 				for program in programs(settings)}))
@@ -139,13 +130,14 @@ def check_guest(report, name, settings):
 
 def cases(lines):
 	"""{program: {case: what a console says of it}}. A case is a number, since names may be
-	missing or alike; 0 is what the runner says of the program."""
+	missing or alike; 0 is what the runner says of the program. The runner puts what the
+	program says behind "# "."""
 	found, of_program = {}, {}
 	for line in lines:
 		if not (match := re.match(r"(# )?((?:not )?ok (\d+)\b.*)", line)):
 			continue
-		of_case, said, number = match.groups()
-		if of_case:
+		by_program, said, number = match.groups()
+		if by_program:
 			of_program[int(number)] = said
 		elif program := re.search(r" selftests: (\S+): (\S+)", said):
 			found[":".join(program.groups())] = of_program | {0: said}

@@ -5,11 +5,13 @@ The threads are daemons: when this process ends, by Ctrl-C too, they end with
 it, and their guests with them (see host.programs.die_with_parent).
 """
 
+import configparser
 import os
 import queue
 import re
 import threading
 from concurrent.futures import Future
+from pathlib import Path
 
 import kernels
 from guests import guest
@@ -18,6 +20,14 @@ from host.places import BUILD, relative
 
 waiting = queue.SimpleQueue()
 workers = []
+
+
+def sections(file):
+	"""{name: settings} of the guests in an INI file of the tests."""
+	# No interpolation: memmap= has $ in it
+	parser = configparser.ConfigParser(interpolation=None)
+	parser.read(Path(__file__).with_name(file))
+	return {name: dict(parser[name]) for name in parser.sections()}
 
 
 def start(kernel, settings, log):

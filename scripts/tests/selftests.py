@@ -5,9 +5,7 @@ The guests are those of selftests.ini. The kernel's kunit.py reads what the runn
 prints: see kselftest.py.
 """
 
-import configparser
 import re
-from pathlib import Path
 
 from guests import console, kselftest
 from host.failure import Failure
@@ -20,9 +18,8 @@ OURS = ("about", "kernels", "tests", "without", "skips")
 
 def guests():
 	"""{name: settings} of the guests, with the tests to put into them."""
-	parser = configparser.ConfigParser(interpolation=None)
-	parser.read(Path(__file__).with_name("selftests.ini"))
-	return {name: with_tests(dict(parser[name])) for name in parser.sections()}
+	return {name: with_tests(settings)
+		for name, settings in boots.sections("selftests.ini").items()}
 
 
 def with_tests(settings):

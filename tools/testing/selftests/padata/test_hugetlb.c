@@ -33,6 +33,7 @@
 #include <unistd.h>
 
 #include "../kselftest_harness.h"
+#include "padata_util.h"
 
 /* Seconds for one test, in guests that are emulated, and with sanitizers, too */
 #define LIMIT		120
@@ -101,67 +102,54 @@ struct pool {
 /* Of the whole pool */
 #define ALL_NODES	-1
 
-static int pool_open(const struct pool *pool, int node, const char *name,
-		     int flags)
+static const char *pool_path(const struct pool *pool, int node, const char *name,
+			     char path[PATH_MAX])
 {
-	char path[PATH_MAX];
-
 	if (node == ALL_NODES)
-		snprintf(path, sizeof(path),
+		snprintf(path, PATH_MAX,
 			 "/sys/kernel/mm/hugepages/hugepages-%ldkB/%s",
 			 pool->kb, name);
 	else
-		snprintf(path, sizeof(path),
+		snprintf(path, PATH_MAX,
 			 "/sys/devices/system/node/node%d/hugepages/hugepages-%ldkB/%s",
 			 node, pool->kb, name);
-	return open(path, flags | O_CLOEXEC);
+	return path;
 }
 
-static long fd_read_long(int fd)
+static long file_read_long(const char *path)
 {
 	char text[32];
-	ssize_t length;
+	int err = file_read(path, text, sizeof(text));
 
-	if (fd < 0)
-		return -errno;
-	length = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (length <= 0)
+	if (err)
+		return err;
+	if (!*text)
 		return -EIO;
-	text[length] = '\0';
 	/* A count that went below zero is to be seen as such. */
 	return strtoul(text, NULL, 10);
 }
 
-static int fd_write_text(int fd, const char *text)
-{
-	int err = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		err = -errno;
-	close(fd);
-	return err;
-}
-
-static int fd_write_long(int fd, long value)
+static int file_write_long(const char *path, long value)
 {
 	char text[32];
 
 	snprintf(text, sizeof(text), "%ld", value);
-	return fd_write_text(fd, text);
+	return file_write(path, text);
 }
 
 static long pool_read(const struct pool *pool, int node, const char *name)
 {
-	return fd_read_long(pool_open(pool, node, name, O_RDONLY));
+	char path[PATH_MAX];
+
+	return file_read_long(pool_path(pool, node, name, path));
 }
 
 static int pool_write(const struct pool *pool, int node, const char *name,
 		      long value)
 {
-	return fd_write_long(pool_open(pool, node, name, O_WRONLY), value);
+	char path[PATH_MAX];
+
+	return file_write_long(pool_path(pool, node, name, path), value);
 }
 
 /* Returns how many pages it then has, which may be less, or a negative errno. */
@@ -674,7 +662,7 @@ static void catch_signal(struct __test_metadata *_metadata, int signal)
 	ASSERT_EQ(0, sigaction(signal, &action, NULL));
 }
 
-/* ---- pages of one size ------------------------------------------------- */
+/* ---- fixtures ---------------------------------------------------------- */
 
 /* What is the same for all sizes is tested with small ones, which is faster. */
 FIXTURE(small)
@@ -695,7 +683,41 @@ FIXTURE_TEARDOWN_PARENT(small)
 	tear_down(_metadata, &self->pool);
 }
 
-/* How often threads race with them */
+FIXTURE(pool)
+{
+	struct pool pool;
+};
+
+FIXTURE_VARIANT(pool)
+{
+	long kb;
+	int nr;
+};
+
+FIXTURE_VARIANT_ADD(pool, 2M) {
+	.kb	= KB_2M,
+	.nr	= 12,
+};
+
+FIXTURE_VARIANT_ADD(pool, 1G) {
+	.kb	= KB_1G,
+	.nr	= 2,
+};
+
+FIXTURE_SETUP(pool)
+{
+	const char *lacks = set_up(&self->pool, variant->kb, variant->nr);
+
+	if (lacks)
+		SKIP(return, "%s", lacks);
+}
+
+FIXTURE_TEARDOWN_PARENT(pool)
+{
+	tear_down(_metadata, &self->pool);
+}
+
+/* How often threads race with small pages */
 #define ROUNDS	20
 
 /* ---- faults ------------------------------------------------------------ */
@@ -985,40 +1007,6 @@ TEST_F_TIMEOUT(fault, threads_touch_the_same_pages, LIMIT)
 
 /* ---- fallocate() ------------------------------------------------------- */
 
-FIXTURE(allocate)
-{
-	struct pool pool;
-};
-
-FIXTURE_VARIANT(allocate)
-{
-	long kb;
-	int nr;
-};
-
-FIXTURE_VARIANT_ADD(allocate, 2M) {
-	.kb	= KB_2M,
-	.nr	= 12,
-};
-
-FIXTURE_VARIANT_ADD(allocate, 1G) {
-	.kb	= KB_1G,
-	.nr	= 2,
-};
-
-FIXTURE_SETUP(allocate)
-{
-	const char *lacks = set_up(&self->pool, variant->kb, variant->nr);
-
-	if (lacks)
-		SKIP(return, "%s", lacks);
-}
-
-FIXTURE_TEARDOWN_PARENT(allocate)
-{
-	tear_down(_metadata, &self->pool);
-}
-
 /* Which pages the file has before: some alone, and some beside each other */
 static bool is_there(int nr)
 {
@@ -1057,7 +1045,7 @@ static void expect_pages(struct __test_metadata *_metadata,
 	}
 }
 
-TEST_F_TIMEOUT(allocate, fills_holes_and_nothing_else, LIMIT)
+TEST_F_TIMEOUT(pool, fills_holes_and_nothing_else, LIMIT)
 {
 	struct pool *pool = &self->pool;
 	int there, nr = pool->nr;
@@ -1090,7 +1078,7 @@ TEST_F_TIMEOUT(allocate, fills_holes_and_nothing_else, LIMIT)
 }
 
 /* Every byte of them, with gigantic pages, too */
-TEST_F_TIMEOUT(allocate, clears_all_of_a_page, LIMIT)
+TEST_F_TIMEOUT(pool, clears_all_of_a_page, LIMIT)
 {
 	struct pool *pool = &self->pool;
 	char *at;
@@ -1180,7 +1168,7 @@ TEST_F_TIMEOUT(small, takes_offsets_that_are_not_aligned, LIMIT)
 }
 
 /* The parts of pages at its ends are cleared, and stay in the file. */
-TEST_F_TIMEOUT(allocate, punches_parts_of_pages, LIMIT)
+TEST_F_TIMEOUT(pool, punches_parts_of_pages, LIMIT)
 {
 	struct pool *pool = &self->pool;
 	size_t size = pool->size, edge = 3 * SMALL_PAGE + 24;
@@ -1271,7 +1259,7 @@ TEST_F_TIMEOUT(small, refuses_what_it_cannot_do, LIMIT)
 /* ---- fallocate() with reservations, and too few pages ------------------ */
 
 /* A mapping has been promised pages: fallocate() uses these up. */
-TEST_F_TIMEOUT(allocate, consumes_reservations_of_the_file, LIMIT)
+TEST_F_TIMEOUT(pool, consumes_reservations_of_the_file, LIMIT)
 {
 	struct pool *pool = &self->pool;
 	int nr = pool->nr, half = nr / 2;
@@ -1344,7 +1332,7 @@ TEST_F_TIMEOUT(small, leaves_others_their_reservations, LIMIT)
 }
 
 /* What it has got by then stays in the file, beyond its end. */
-TEST_F_TIMEOUT(allocate, ends_where_the_pool_does, LIMIT)
+TEST_F_TIMEOUT(pool, ends_where_the_pool_does, LIMIT)
 {
 	struct pool *pool = &self->pool;
 	int nr = pool->nr, less = nr - nr / 3;
@@ -1601,7 +1589,7 @@ static int allocate_with_signal(struct __test_metadata *_metadata,
 	return -wait_child(_metadata, child);
 }
 
-TEST_F_TIMEOUT(allocate, ends_by_a_signal, LIMIT)
+TEST_F_TIMEOUT(pool, ends_by_a_signal, LIMIT)
 {
 	struct pool *pool = &self->pool;
 	int i, err, seen = 0, nr = pool->nr;
@@ -1664,7 +1652,7 @@ static void allocate_and_touch(const struct pool *pool, int fd, int go)
 }
 
 /* No page stays locked in the file, or away from the pool. */
-TEST_F_TIMEOUT(allocate, ends_when_killed, LIMIT)
+TEST_F_TIMEOUT(pool, ends_when_killed, LIMIT)
 {
 	struct pool *pool = &self->pool;
 	int i, nr = pool->nr, rounds = variant->kb == KB_2M ? 10 : 1;
@@ -1822,32 +1810,35 @@ static bool find_cgroups(char *root, size_t size, const char *option)
 	return found;
 }
 
-static int group_open(const char *dir, const char *name, int flags)
+static const char *group_path(const char *dir, const char *name,
+			      char path[PATH_MAX])
 {
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	return open(path, flags | O_CLOEXEC);
+	snprintf(path, PATH_MAX, "%s/%s", dir, name);
+	return path;
 }
 
 static int group_write(const char *dir, const char *name, const char *text)
 {
-	return fd_write_text(group_open(dir, name, O_WRONLY), text);
+	char path[PATH_MAX];
+
+	return file_write(group_path(dir, name, path), text);
 }
 
 /* A file of the group's own, such as hugetlb.2MB.@name */
-static int group_open_huge(const struct group *group, const char *name,
-			   int flags)
+static const char *group_path_huge(const struct group *group, const char *name,
+				   char path[PATH_MAX])
 {
 	char full[64];
 
 	snprintf(full, sizeof(full), "hugetlb.%s.%s", group->size, name);
-	return group_open(group->path, full, flags);
+	return group_path(group->path, full, path);
 }
 
 static long group_usage(const struct group *group, const char *name)
 {
-	return fd_read_long(group_open_huge(group, name, O_RDONLY));
+	char path[PATH_MAX];
+
+	return file_read_long(group_path_huge(group, name, path));
 }
 
 /* Returns NULL, or why there is no such group. */
@@ -1886,6 +1877,7 @@ TEST_F_TIMEOUT(small, keeps_to_the_limit_of_a_cgroup, LIMIT)
 	struct pool *pool = &self->pool;
 	int nr = pool->nr, max = nr / 2;
 	struct group group;
+	char path[PATH_MAX];
 	const char *lacks;
 	int fd;
 
@@ -1900,8 +1892,8 @@ TEST_F_TIMEOUT(small, keeps_to_the_limit_of_a_cgroup, LIMIT)
 		SKIP(return, "%s: CONFIG_CGROUP_HUGETLB", lacks);
 
 	dirty_pool(_metadata, pool);
-	ASSERT_EQ(0, fd_write_long(group_open_huge(&group, "max", O_WRONLY),
-				   max * pool->size));
+	ASSERT_EQ(0, file_write_long(group_path_huge(&group, "max", path),
+				     max * pool->size));
 	fd = open_file(_metadata, HUGE_FILE);
 	EXPECT_EQ(-ENOSPC, group_allocate(_metadata, &group, pool, fd, nr));
 	EXPECT_EQ(max, file_pages(pool, fd));
@@ -1926,8 +1918,9 @@ TEST_F_TIMEOUT(small, keeps_to_the_limit_of_a_cgroup, LIMIT)
 
 static long memory_usage(const struct group *group)
 {
-	return fd_read_long(group_open(group->path, "memory.current",
-				       O_RDONLY));
+	char path[PATH_MAX];
+
+	return file_read_long(group_path(group->path, "memory.current", path));
 }
 
 /* What else a process is charged for */
@@ -1938,6 +1931,7 @@ TEST_F_TIMEOUT(small, is_charged_as_memory, LIMIT)
 	struct pool *pool = &self->pool;
 	int nr = pool->nr, max = nr / 2;
 	struct group group;
+	char path[PATH_MAX];
 	const char *lacks;
 	int fd;
 
@@ -1955,9 +1949,8 @@ TEST_F_TIMEOUT(small, is_charged_as_memory, LIMIT)
 	EXPECT_GT(max * pool->size + SOME_MEMORY, memory_usage(&group));
 
 	/* That it does not suffice is another error here. */
-	ASSERT_EQ(0, fd_write_long(group_open(group.path, "memory.max",
-					      O_WRONLY),
-				   max * pool->size + SOME_MEMORY));
+	ASSERT_EQ(0, file_write_long(group_path(group.path, "memory.max", path),
+				     max * pool->size + SOME_MEMORY));
 	EXPECT_EQ(-ENOMEM, group_allocate(_metadata, &group, pool, fd, nr));
 	EXPECT_EQ(max, file_pages(pool, fd));
 	expect_counts(_metadata, pool, nr, nr - max, 0, 0, "at the limit");
@@ -2727,40 +2720,6 @@ TEST_F_TIMEOUT(small, faults_while_the_pool_shrinks_and_grows, LIMIT)
 
 /* ---- pools that grow and shrink ---------------------------------------- */
 
-FIXTURE(pool)
-{
-	struct pool pool;
-};
-
-FIXTURE_VARIANT(pool)
-{
-	long kb;
-	int nr;
-};
-
-FIXTURE_VARIANT_ADD(pool, 2M) {
-	.kb	= KB_2M,
-	.nr	= 12,
-};
-
-FIXTURE_VARIANT_ADD(pool, 1G) {
-	.kb	= KB_1G,
-	.nr	= 2,
-};
-
-FIXTURE_SETUP(pool)
-{
-	const char *lacks = set_up(&self->pool, variant->kb, variant->nr);
-
-	if (lacks)
-		SKIP(return, "%s", lacks);
-}
-
-FIXTURE_TEARDOWN_PARENT(pool)
-{
-	tear_down(_metadata, &self->pool);
-}
-
 /* Of gigantic pages there may be less, once others have used their memory. */
 static void expect_grown(struct __test_metadata *_metadata,
 			 const struct pool *pool, long nr, const char *when)
@@ -2821,20 +2780,21 @@ TEST_F_TIMEOUT(small, has_the_same_count_in_proc, LIMIT)
 	if (meminfo("Hugepagesize: %ld") != pool->kb)
 		SKIP(return, "%ld kB are not the default size", pool->kb);
 
-	EXPECT_EQ(nr, fd_read_long(open(path, O_RDONLY)));
-	EXPECT_EQ(0, fd_write_long(open(path, O_WRONLY), nr / 2));
-	EXPECT_EQ(nr / 2, fd_read_long(open(path, O_RDONLY)));
+	EXPECT_EQ(nr, file_read_long(path));
+	EXPECT_EQ(0, file_write_long(path, nr / 2));
+	EXPECT_EQ(nr / 2, file_read_long(path));
 	expect_counts(_metadata, pool, nr / 2, nr / 2, 0, 0, "shrunk");
-	EXPECT_EQ(0, fd_write_long(open(path, O_WRONLY), nr));
+	EXPECT_EQ(0, file_write_long(path, nr));
 	expect_all_free(_metadata, pool, "grown");
 }
 
 static void expect_refused(struct __test_metadata *_metadata,
 			   const struct pool *pool, const char *text)
 {
-	int fd = pool_open(pool, ALL_NODES, "nr_hugepages", O_WRONLY);
+	char path[PATH_MAX];
 
-	EXPECT_EQ(-EINVAL, fd_write_text(fd, text))
+	pool_path(pool, ALL_NODES, "nr_hugepages", path);
+	EXPECT_EQ(-EINVAL, file_write(path, text))
 		TH_LOG("for %s", text);
 }
 
